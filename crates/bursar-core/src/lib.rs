@@ -1,0 +1,26 @@
+//! The words of Bursar: amounts, usage, attributes, ids, refusals, limits.
+//!
+//! Invariant: nothing here does I/O, reads a clock, draws randomness, is async, or serialises itself.
+
+pub mod amount;
+pub mod api_format;
+pub mod attribute;
+pub mod bound;
+pub mod decimal;
+pub mod id;
+pub mod limits;
+pub mod pattern;
+pub mod refusal;
+pub mod text;
+pub mod time;
+pub mod usage;
+
+pub use amount::{Charge, Measure, Multiplier, Rate, Usd};
+pub use api_format::{ApiFormat, Family};
+pub use attribute::{Attribute, Attributes, Scope, Value};
+pub use bound::RequestBound;
+pub use id::{RequestId, ReservationId};
+pub use pattern::Pattern;
+pub use refusal::{Code, Refusal};
+pub use time::Timestamp;
+pub use usage::{Usage, UsageClass};
