@@ -159,6 +159,11 @@ impl Multiplier {
             Ok(value) => Ok(Self(value)),
         }
     }
+    /// From integer millionths.
+    #[must_use]
+    pub const fn from_millionths(millionths: u64) -> Self {
+        Self(millionths)
+    }
     /// As integer millionths.
     #[must_use]
     pub const fn millionths(self) -> u64 {

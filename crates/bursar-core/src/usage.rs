@@ -125,7 +125,9 @@ impl UsageClass {
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.as_str() == word)
     }
-    const fn index(self) -> usize {
+    /// Its place in declaration order, from 0.
+    #[must_use]
+    pub const fn index(self) -> usize {
         // A fieldless enum's discriminant: the only way to read it in a const.
         #[expect(clippy::as_conversions, reason = "the discriminant of a fieldless enum of 24 is exact")]
         {

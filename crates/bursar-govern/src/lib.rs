@@ -1,1 +1,19 @@
+//! Admission and settlement as plain functions: identify, route, quote, reserve, settle.
 //!
+//! Invariant: no HTTP here, no clock, no environment. The gateway brings bytes and instants; the answers are values.
+
+pub mod admit;
+pub mod directory;
+pub mod governor;
+pub mod identify;
+pub mod keys;
+pub mod quote;
+pub mod reservation;
+pub mod route;
+pub mod seal;
+pub mod settle;
+pub mod story;
+pub mod waiters;
+
+pub use directory::Directory;
+pub use governor::Governor;

@@ -1,5 +1,9 @@
-//! What Bursar keeps on disk: the ledger's journal and its shell.
+//! What Bursar keeps on disk.
 
 pub mod disk;
 pub mod journal;
 pub mod limits;
+pub mod settings;
+mod sqlite;
+
+pub use sqlite::{OpenError, Page, PageError, PageRequest};

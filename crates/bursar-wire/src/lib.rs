@@ -1,1 +1,17 @@
+//! API formats sans I/O: which route a path is, what a request asks for, how an answer is metered, how a no is said.
 //!
+//! Nothing here opens a connection, reads a clock or keeps a global; every function takes bytes and gives bytes or facts.
+
+pub mod meter;
+pub mod refuse;
+pub mod request;
+pub mod route;
+pub mod splice;
+pub mod strip;
+
+pub use meter::{Anomaly, Billed, BodyKind, Meter, Progress, Reading};
+pub use refuse::{RefusalStatus, Response, StreamEnd, end_stream, refuse};
+pub use request::{Facts, InputError, Needs, read_facts};
+pub use route::{Route, SpendRoute, Surface, route, split_path_key};
+pub use splice::{Splice, SpliceError, splice};
+pub use strip::UsageStripper;

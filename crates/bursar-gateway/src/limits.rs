@@ -1,0 +1,24 @@
+//! The data plane's own bounds, each with a sentence on how it was chosen.
+
+use std::time::Duration;
+
+/// How long an idle upstream connection is kept: below the 100 s and more that providers' front ends keep theirs.
+pub const POOL_IDLE: Duration = Duration::from_secs(90);
+/// Idle upstream connections per host and worker: a burst of a thousand streams finds most of its connections again.
+pub const POOL_IDLE_PER_HOST_MAX: usize = 1_024;
+/// How long a client may take to send its request head.
+pub const HEADER_READ: Duration = Duration::from_secs(30);
+/// How long a client may take between two parts of its body.
+pub const BODY_IDLE: Duration = Duration::from_secs(30);
+/// Answers up to this size are collected so that their cost can stand in a header; larger ones stream through.
+pub const COLLECTED_ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// Connections of one worker; beyond it new ones wait in the kernel's queue.
+pub const CONNECTIONS_PER_WORKER_MAX: usize = 16 * 1_024;
+/// HTTP/2 streams of one client connection.
+pub const HTTP2_STREAMS_MAX: u32 = 1_000;
+/// How long a shutdown waits for requests in flight before it cuts them and settles as estimated.
+pub const DRAIN: Duration = Duration::from_secs(30);
+/// How long an admin request may take.
+pub const CONTROL_WAIT: Duration = Duration::from_secs(30);
+/// How long to wait after a failed accept.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(20);

@@ -1,0 +1,138 @@
+//! Accepting clients: current-thread workers, one per core, each with its own pool of upstream connections.
+
+use crate::exchange::{self, Worker};
+use crate::limits::{CONNECTIONS_PER_WORKER_MAX, DRAIN, HEADER_READ, HTTP2_STREAMS_MAX};
+use crate::upstream::TlsError;
+use crate::{Gateway, limits};
+use bursar_core::limits::HEADER_BYTES_MAX;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::sync::{Semaphore, watch};
+
+/// The running data plane. Dropping it does not stop it; call [`Server::shutdown`].
+pub struct Server {
+    workers: Vec<JoinHandle<()>>,
+    stop: watch::Sender<bool>,
+}
+
+/// Why the data plane did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The listener or a thread.
+    #[error("cannot start a worker")]
+    Io(#[from] io::Error),
+    /// TLS towards providers.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+impl Server {
+    /// Serves `listener` with `workers` threads.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn start(gateway: &Arc<Gateway>, listener: &TcpListener, workers: usize) -> Result<Self, StartError> {
+        listener.set_nonblocking(true)?;
+        let (stop, stopped) = watch::channel(false);
+        let mut threads = Vec::new();
+        for number in 0..workers.max(1) {
+            let listener = listener.try_clone()?;
+            let worker = Arc::new(Worker::new(Arc::clone(gateway))?);
+            let stopped = stopped.clone();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let thread = std::thread::Builder::new()
+                .name(format!("worker-{number}"))
+                .spawn(move || runtime.block_on(serve(listener, worker, stopped)))?;
+            threads.push(thread);
+        }
+        Ok(Self { workers: threads, stop })
+    }
+
+    /// Stops accepting, waits up to [`limits::DRAIN`] for requests in flight, then cuts the rest, which settles them as
+    /// estimated. Blocks; call it off the workers' threads.
+    pub fn shutdown(self) {
+        self.stop.send_replace(true);
+        for worker in self.workers {
+            if worker.join().is_err() {
+                tracing::error!("a worker ended by a panic");
+            }
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, worker: Arc<Worker>, mut stopped: watch::Receiver<bool>) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, "cannot listen");
+            return;
+        }
+    };
+    let connections = GracefulShutdown::new();
+    let room = Arc::new(Semaphore::new(CONNECTIONS_PER_WORKER_MAX));
+    let mut tasks = tokio::task::JoinSet::new();
+    loop {
+        while tasks.try_join_next().is_some() {}
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { break };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopped.wait_for(|stop| *stop) => break,
+        };
+        let stream = match accepted {
+            Ok((stream, peer)) => {
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "cannot set TCP_NODELAY");
+                }
+                (stream, peer)
+            }
+            Err(error) => {
+                // Out of file descriptors, or a connection that ended in the queue: wait a moment, go on.
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(limits::ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let (stream, peer) = stream;
+        let worker = Arc::clone(&worker);
+        let service = service_fn(move |request| exchange::handle(Arc::clone(&worker), peer, request));
+        let connection = server_builder().serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = connections.watch(connection);
+        tasks.spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "connection ended");
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    let drained = tokio::time::timeout(DRAIN, connections.shutdown()).await;
+    if drained.is_err() {
+        tracing::warn!(open = tasks.len(), "cutting what is still in flight");
+    }
+    tasks.shutdown().await;
+    worker.finish().await;
+}
+
+fn server_builder() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_READ)
+        .max_buf_size(HEADER_BYTES_MAX)
+        .pipeline_flush(true)
+        .half_close(false);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(HTTP2_STREAMS_MAX)
+        .max_header_list_size(u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX))
+        .keep_alive_interval(std::time::Duration::from_secs(30));
+    builder
+}

@@ -1,0 +1,133 @@
+//! Route: from the model a client asks for to the deployments that may serve it, in order, each with its price.
+
+use crate::directory::{Directory, Key, Provider, UnknownModel};
+use bursar_core::{ApiFormat, Code, Refusal, RequestId, Timestamp};
+use bursar_pricing::PriceRow;
+use std::sync::Arc;
+
+/// A model at one endpoint under its upstream name, and whose price applies.
+#[derive(Clone)]
+pub struct Deployment {
+    /// Who serves it.
+    pub provider: Arc<Provider>,
+    /// The upstream's name when it differs from what the client asked for.
+    pub upstream_model: Option<Box<str>>,
+    /// Its price.
+    pub price: Priced,
+}
+
+/// What a deployment costs.
+#[derive(Clone)]
+pub enum Priced {
+    /// By a row of the price book or of the deployment itself.
+    Row(Arc<PriceRow>),
+    /// The price book does not know it; the project's rule applies.
+    Unknown(UnknownModel),
+}
+
+/// A deployment that was passed over, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// The provider's name.
+    pub provider: String,
+    /// One of the fixed words: `family`, `not_allowed`, `no_price`, `refused`, `unreachable`, `upstream_error`.
+    pub reason: &'static str,
+}
+
+/// The deployments to try, in order, and those passed over already.
+#[derive(Default)]
+pub struct Route {
+    /// To try.
+    pub deployments: Vec<Deployment>,
+    /// Passed over.
+    pub skipped: Vec<Skipped>,
+}
+
+/// Finds the deployments of `model` for a client that speaks `format`.
+///
+/// A listed model goes where it is listed; any other goes to the providers of the family whose price book knows it, in
+/// declared order, else, where the rule for unknown models allows it, to the first provider of the family.
+///
+/// # Errors
+/// E-PRICE-001 when the only thing missing is a price, E-AUTH-002 when the key allows none of the providers,
+/// E-ROUTE-001 when nothing is left for another reason.
+pub fn route(
+    directory: &Directory,
+    now: Timestamp,
+    key: &Key,
+    format: ApiFormat,
+    model: &str,
+    request_id: RequestId,
+) -> Result<Route, Refusal> {
+    let unknown = key.project.unknown_model.unwrap_or(directory.unknown_model);
+    let mut route = Route::default();
+    match directory.models.get(model) {
+        Some(listed) => {
+            for at in &listed.deployments {
+                let name = at.upstream_model.as_deref().unwrap_or(model);
+                let price = at.price.clone().or_else(|| find(directory, &at.provider, name, now));
+                let price = price.map_or(Priced::Unknown(unknown), Priced::Row);
+                consider(&mut route, key, format, &at.provider, at.upstream_model.clone(), price);
+            }
+        }
+        None => {
+            let family = || directory.providers.iter().filter(|p| p.family == format.family());
+            for provider in family() {
+                if let Some(row) = find(directory, provider, model, now) {
+                    consider(&mut route, key, format, provider, None, Priced::Row(row));
+                }
+            }
+            if route.deployments.is_empty() && route.skipped.is_empty() {
+                for provider in family().take(1) {
+                    consider(&mut route, key, format, provider, None, Priced::Unknown(unknown));
+                }
+            }
+        }
+    }
+    if route.deployments.is_empty() { Err(nothing_left(&route, format, model, request_id)) } else { Ok(route) }
+}
+
+fn find(directory: &Directory, provider: &Provider, model: &str, now: Timestamp) -> Option<Arc<PriceRow>> {
+    directory.prices.find(&provider.prices, model, now).cloned()
+}
+
+fn consider(
+    route: &mut Route,
+    key: &Key,
+    format: ApiFormat,
+    provider: &Arc<Provider>,
+    upstream_model: Option<Box<str>>,
+    price: Priced,
+) {
+    let allowed = key.providers.is_empty()
+        || key.providers.iter().any(|pattern| pattern.matches(provider.name.as_str()));
+    let reason = if provider.family != format.family() {
+        Some("family")
+    } else if !allowed {
+        Some("not_allowed")
+    } else if matches!(price, Priced::Unknown(UnknownModel::Deny)) {
+        Some("no_price")
+    } else {
+        None
+    };
+    match reason {
+        Some(reason) => route.skipped.push(Skipped { provider: provider.name.to_string(), reason }),
+        None => route.deployments.push(Deployment { provider: Arc::clone(provider), upstream_model, price }),
+    }
+}
+
+fn nothing_left(route: &Route, format: ApiFormat, model: &str, request_id: RequestId) -> Refusal {
+    let has = |reason: &str| route.skipped.iter().any(|skipped| skipped.reason == reason);
+    if has("no_price") {
+        let message = format!(
+            "no price is known for the model {model}; add a price for it or set unknown_model_policy of the project"
+        );
+        return Refusal::new(Code::NoPrice, request_id, message);
+    }
+    if has("not_allowed") {
+        let message = format!("this key may not use any provider that serves {model}");
+        return Refusal::new(Code::KeyForbidden, request_id, message);
+    }
+    let message = format!("no provider of the {} family serves the model {model}", format.family());
+    Refusal::new(Code::NoDeployment, request_id, message)
+}

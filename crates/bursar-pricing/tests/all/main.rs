@@ -1,0 +1,12 @@
+//! The price engine through its public interface, one story a file.
+
+#[cfg(test)]
+mod common;
+#[cfg(test)]
+mod files;
+#[cfg(test)]
+mod overlays;
+#[cfg(test)]
+mod prices;
+#[cfg(test)]
+mod vectors;

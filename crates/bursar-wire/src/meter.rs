@@ -1,0 +1,129 @@
+//! Reads off an answer on its way what it costs: fed with pieces of the body as they come, in any split.
+//!
+//! A [`Meter`] watches and never changes a byte. Its memory does not grow with the body: it keeps counts and a few short
+//! words, never a document. What an answer stated, and what was odd about it, stands in the [`Reading`] at the end.
+
+mod answer;
+
+mod chat;
+mod dialect;
+mod drive;
+pub mod limits;
+mod number;
+mod openai_usage;
+mod parts;
+mod reading;
+pub(crate) mod scan;
+pub(crate) mod sse;
+mod tally;
+mod token;
+
+pub use reading::{Anomalies, Anomaly, Billed, ProviderError, Reading};
+
+use bursar_core::ApiFormat;
+use chat::Chat;
+use drive::Drive;
+
+/// How the body of an answer is framed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BodyKind {
+    /// One JSON document (Gemini's stream without `alt=sse` is one, too: an array).
+    Json,
+    /// One JSON document a line (Ollama's streams).
+    JsonLines,
+    /// Server-sent events. A body that begins with `{` or `[` is read as JSON all the same.
+    Sse,
+}
+
+impl BodyKind {
+    /// The framing by the answer's content type, else by what was asked for.
+    #[must_use]
+    pub fn of(content_type: Option<&str>, format: ApiFormat, stream: bool) -> Self {
+        let content_type = content_type.unwrap_or_default().to_ascii_lowercase();
+        if content_type.starts_with("text/event-stream") {
+            Self::Sse
+        } else if content_type.contains("ndjson") || content_type.contains("jsonl") {
+            Self::JsonLines
+        } else if content_type.starts_with("application/json") {
+            // Some send lines as JSON: a stream of lines that has one line reads the same.
+            if stream && format.family() == bursar_core::Family::Ollama {
+                Self::JsonLines
+            } else {
+                Self::Json
+            }
+        } else {
+            match (stream, format.family()) {
+                (false, _) => Self::Json,
+                (true, bursar_core::Family::Ollama) => Self::JsonLines,
+                (
+                    true,
+                    bursar_core::Family::OpenAi
+                    | bursar_core::Family::Anthropic
+                    | bursar_core::Family::Gemini,
+                ) => Self::Sse,
+            }
+        }
+    }
+}
+
+/// What was seen so far: for estimates when a stream is cut, and for holds that grow with it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Progress {
+    /// Bytes of the body.
+    pub body_bytes: u64,
+    /// Bytes of generated text, as in [`Reading::text_bytes`].
+    pub text_bytes: u64,
+    /// Bytes of generated media in base64.
+    pub media_bytes: u64,
+    /// Output tokens that the answer stated so far.
+    pub output_tokens: Option<u64>,
+    /// The answer came to its own end.
+    pub ended: bool,
+}
+
+/// A push meter for one answer.
+#[derive(Clone, Debug)]
+pub struct Meter {
+    inner: Inner,
+}
+
+#[derive(Clone, Debug)]
+enum Inner {
+    Chat(Drive<Chat>),
+}
+
+impl Meter {
+    /// A meter for an answer in `format`. `provider` is the operator's name for who answers: a vendor's name in it
+    /// (`xai`, `gemini`, `mistral`, …) selects that vendor's reading of the common fields.
+    #[must_use]
+    pub fn new(format: ApiFormat, provider: &str, kind: BodyKind) -> Self {
+        let inner = match format {
+            ApiFormat::OpenAiEmbeddings => Inner::Chat(Drive::new(kind, Chat::new(provider, true))),
+            _ => Inner::Chat(Drive::new(kind, Chat::new(provider, false))),
+        };
+        Self { inner }
+    }
+    /// Reads the next piece of the body.
+    pub fn feed(&mut self, piece: &[u8]) {
+        match &mut self.inner {
+            Inner::Chat(drive) => drive.feed(piece),
+        }
+    }
+    /// What was seen so far. Costs nothing.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        match &self.inner {
+            Inner::Chat(drive) => drive.progress(),
+        }
+    }
+    /// The body ended, or was cut: what it stated.
+    #[must_use]
+    pub fn finish(self) -> Reading {
+        match self.inner {
+            Inner::Chat(drive) => drive.finish(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

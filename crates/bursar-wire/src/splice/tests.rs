@@ -1,0 +1,82 @@
+//! Every edit in every place it can go, and the bytes around it unchanged.
+
+use super::*;
+use crate::request::read_facts;
+use crate::route::SpendRoute;
+
+fn spliced(format: ApiFormat, body: &str, splices: &[Splice]) -> String {
+    let route = SpendRoute::of(format, Some("gemini-2.5-pro"));
+    let facts = read_facts(&route, body.as_bytes()).unwrap();
+    let out = splice(Bytes::copy_from_slice(body.as_bytes()), &facts, splices).unwrap();
+    serde_json::from_slice::<serde_json::Value>(&out).expect("stays JSON");
+    String::from_utf8(out.to_vec()).unwrap()
+}
+fn chat(body: &str, splices: &[Splice]) -> String {
+    spliced(ApiFormat::OpenAiChat, body, splices)
+}
+
+#[test]
+fn usage_is_asked_for_wherever_the_body_stands() {
+    let ask = [Splice::IncludeUsage];
+    for (body, expected) in [
+        (
+            r#"{"model":"m","stream":true,"messages":[]}"#,
+            r#"{"stream_options":{"include_usage":true},"model":"m","stream":true,"messages":[]}"#,
+        ),
+        (
+            r#"{"model":"m", "stream":true, "stream_options": null}"#,
+            r#"{"model":"m", "stream":true, "stream_options": {"include_usage":true}}"#,
+        ),
+        (
+            r#"{"model":"m","stream":true,"stream_options":{ }}"#,
+            r#"{"model":"m","stream":true,"stream_options":{"include_usage":true }}"#,
+        ),
+        (
+            r#"{"stream_options":{"include_obfuscation":false},"model":"m","stream":true}"#,
+            r#"{"stream_options":{"include_usage":true,"include_obfuscation":false},"model":"m","stream":true}"#,
+        ),
+        (
+            r#"{"stream_options":{"include_usage": false},"model":"m","stream":true}"#,
+            r#"{"stream_options":{"include_usage": true},"model":"m","stream":true}"#,
+        ),
+    ] {
+        assert_eq!(chat(body, &ask), expected);
+    }
+}
+
+#[test]
+fn usage_is_not_asked_for_twice_or_in_vain() {
+    for body in [
+        r#"{"model":"m","messages":[]}"#,
+        r#"{"model":"m","stream":false}"#,
+        r#"{"model":"m","stream":true,"stream_options":{"include_usage":true}}"#,
+    ] {
+        assert_eq!(chat(body, &[Splice::IncludeUsage]), body);
+    }
+}
+
+#[test]
+fn a_model_and_a_limit_are_replaced_where_they_stand() {
+    let body = "{ \"max_tokens\" : 4096 ,\n \"model\":\"alias\\/x\" , \"unknown\": [1.50, \"\\u00e9\"] }";
+    let out = chat(body, &[Splice::Model("org/\"name\"".into()), Splice::OutputLimit(812)]);
+    assert_eq!(
+        out,
+        "{ \"max_tokens\" : 812 ,\n \"model\":\"org/\\\"name\\\"\" , \"unknown\": [1.50, \"\\u00e9\"] }"
+    );
+}
+
+#[test]
+fn a_limit_goes_into_the_field_that_the_model_understands() {
+    let limit = |model: &str| chat(&format!(r#"{{"model":"{model}"}}"#), &[Splice::OutputLimit(9)]);
+    assert_eq!(limit("gpt-4o"), r#"{"max_tokens":9,"model":"gpt-4o"}"#);
+    assert_eq!(limit("gpt-5-mini"), r#"{"max_completion_tokens":9,"model":"gpt-5-mini"}"#);
+    assert_eq!(limit("openai/o3"), r#"{"max_completion_tokens":9,"model":"openai/o3"}"#);
+    assert_eq!(limit("mistral-small"), r#"{"max_tokens":9,"model":"mistral-small"}"#);
+}
+
+#[test]
+fn facts_of_another_body_are_not_used() {
+    let facts = read_facts(&SpendRoute::of(ApiFormat::OpenAiChat, None), br#"{"model":"m"}"#).unwrap();
+    let other = Bytes::from_static(br#"{"model":"mm"}"#);
+    assert_eq!(splice(other, &facts, &[]), Err(SpliceError::OtherBody));
+}
