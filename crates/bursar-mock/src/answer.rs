@@ -3,7 +3,7 @@
 use crate::behaviour::{Behaviour, UsageReport};
 use crate::bill::Tally;
 use crate::limits::CHOICES_MAX;
-use crate::{asked::Asked, script::Draw};
+use crate::{asked::Asked, draw::Draw};
 use bursar_core::ApiFormat;
 use std::sync::Arc;
 

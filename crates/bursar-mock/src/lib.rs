@@ -10,6 +10,7 @@ mod bill;
 mod body;
 mod control;
 mod dialect;
+mod draw;
 mod io;
 mod journal;
 mod json;

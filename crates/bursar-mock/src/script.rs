@@ -1,7 +1,11 @@
 //! The script of a fake provider: prices, models, and rules for which request is answered how.
 
+mod file;
+
+use self::file::File;
 use crate::behaviour::{Behaviour, DirectiveError};
 use crate::bill::Price;
+use crate::draw::Draw;
 use crate::journal::Journal;
 use crate::limits::RULES_MAX;
 use crate::recorded::Recorded;
@@ -100,46 +104,6 @@ pub enum ScriptError {
     TooManyRules,
 }
 
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct File {
-    seed: u64,
-    journal: Journal,
-    credentials: Vec<String>,
-    obey_requests: bool,
-    refuse_other_models: bool,
-    defaults: BTreeMap<String, Word>,
-    models: Vec<FileModel>,
-    rules: Vec<Rule>,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileModel {
-    name: String,
-    input: Option<String>,
-    output: Option<String>,
-    cache_read: Option<String>,
-    cache_write_5m: Option<String>,
-    cache_write_1h: Option<String>,
-    request: Option<String>,
-}
-
-impl Default for File {
-    fn default() -> Self {
-        Self {
-            seed: 0,
-            journal: Journal::default(),
-            credentials: Vec::new(),
-            obey_requests: true,
-            refuse_other_models: false,
-            defaults: BTreeMap::new(),
-            models: Vec::new(),
-            rules: Vec::new(),
-        }
-    }
-}
-
 /// Models that every script knows unless it prices them itself: name, input, output, cache read, writes for five
 /// minutes and an hour, in pico-USD per token, as their vendors' price lists of October 2026 have them.
 const MODELS: [(&str, [u64; 5]); 8] = [
@@ -180,14 +144,14 @@ impl Script {
     /// # Errors
     /// See [`ScriptError`].
     pub fn from_toml(text: &str) -> Result<Self, ScriptError> {
-        Self::from_file(toml::from_str(text)?)
+        toml::from_str::<File>(text)?.script()
     }
     /// Reads a script in JSON.
     ///
     /// # Errors
     /// See [`ScriptError`].
     pub fn from_json(text: &str) -> Result<Self, ScriptError> {
-        Self::from_file(serde_json::from_str(text)?)
+        serde_json::from_str::<File>(text)?.script()
     }
     /// With directives for all requests, such as `"latency_ms=20 out=57"`.
     ///
@@ -225,30 +189,6 @@ impl Script {
         self
     }
 
-    fn from_file(file: File) -> Result<Self, ScriptError> {
-        let mut script = Self {
-            seed: file.seed,
-            journal: file.journal,
-            credentials: file.credentials,
-            obey_requests: file.obey_requests,
-            ..Self::default()
-        };
-        if file.refuse_other_models {
-            script.other_models = None;
-            if !file.models.is_empty() {
-                script.models.clear();
-            }
-        }
-        for (key, word) in &file.defaults {
-            script
-                .defaults
-                .apply(key, &word.text())
-                .map_err(|source| ScriptError::Directive { place: "defaults".to_owned(), source })?;
-        }
-        let own = file.models.iter().map(FileModel::read).collect::<Result<Vec<_>, _>>()?;
-        script.models.splice(0..0, own);
-        file.rules.into_iter().try_fold(script, Self::rule)
-    }
     /// The price of a model; `None`: not found.
     pub(crate) fn price_of(&self, model: &str) -> Option<Price> {
         let own = self.models.iter().find(|(pattern, _)| pattern.matches(model)).map(|(_, price)| *price);
@@ -257,29 +197,6 @@ impl Script {
     /// The models of the lists.
     pub(crate) fn model_names(&self) -> impl Iterator<Item = &str> {
         self.models.iter().filter_map(|(pattern, _)| pattern.exact())
-    }
-}
-
-impl FileModel {
-    fn read(&self) -> Result<(Pattern, Price), ScriptError> {
-        let bad = |source| ScriptError::Price { model: self.name.clone(), source };
-        let rate = |text: &Option<String>, fallback: Rate| match text {
-            Some(text) => Rate::parse_per_million(text).map_err(bad),
-            None => Ok(fallback),
-        };
-        let input = rate(&self.input, Rate::ZERO)?;
-        let price = Price {
-            input,
-            output: rate(&self.output, Rate::ZERO)?,
-            cache_read: rate(&self.cache_read, input)?,
-            cache_write_5m: rate(&self.cache_write_5m, input)?,
-            cache_write_1h: rate(&self.cache_write_1h, input)?,
-            request: match &self.request {
-                Some(text) => Rate::parse_per_unit(text).map_err(bad)?,
-                None => Rate::ZERO,
-            },
-        };
-        Ok((Pattern::new(&self.name), price))
     }
 }
 
@@ -386,34 +303,6 @@ impl Live {
             }
         }
         Ok(behaviour)
-    }
-}
-
-/// A deterministic draw.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Draw(u64);
-
-impl Draw {
-    /// From a seed and the bytes of a request; of long bodies a sample decides, so that it costs the same.
-    pub(crate) fn new(seed: u64, body: &[u8]) -> Self {
-        const SAMPLES: usize = 64;
-        let step = (body.len() / SAMPLES).max(1);
-        let length = u64::try_from(body.len()).unwrap_or(0);
-        body.iter().step_by(step).fold(Self(seed).mixed(length), |draw, byte| {
-            Self(draw.0.rotate_left(8) ^ u64::from(*byte)).mixed(1)
-        })
-    }
-    /// Mixed with one more number (the finaliser of SplitMix64).
-    pub(crate) fn mixed(self, n: u64) -> Self {
-        let mut z = self.0 ^ n.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Self(z ^ (z >> 31))
-    }
-    /// A number of `least..=most`, evenly.
-    pub(crate) fn between(self, least: u64, most: u64) -> u64 {
-        let span = most.saturating_sub(least).saturating_add(1);
-        least + self.mixed(2).0 % span
     }
 }
 
