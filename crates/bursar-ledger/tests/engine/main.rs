@@ -1,0 +1,6 @@
+//! The engine through its public interface.
+
+mod lifecycle;
+mod paging;
+mod windows;
+mod world;
