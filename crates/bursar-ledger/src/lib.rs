@@ -3,12 +3,20 @@
 //! Invariant: nothing here does I/O, reads a clock, draws randomness, is async, or depends on the order of a hash table.
 
 mod budget;
+mod codec;
 mod command;
+mod deadlines;
+mod engine;
 mod entry;
+mod hash;
+mod history;
+mod index;
 mod limits;
 mod outcome;
 mod period;
+pub mod projection;
 mod reservation;
+mod slab;
 mod standing;
 mod window;
 mod zone;
@@ -16,9 +24,11 @@ mod zone;
 pub use budget::{
     Budget, BudgetError, BudgetId, Fit, HoldPolicy, Missing, Mode, OnExpiry, Raise, SuspensePolicy, Threshold,
 };
+pub use codec::DecodeError;
 pub use command::{
     Adjust, AdjustmentId, Audit, Command, Extend, Progress, ProvablyUnbilled, Record, Reserve, Settle,
 };
+pub use engine::{Engine, OpenReservation, ReplayError, Touched};
 pub use entry::{Entry, Image, Reserved, Settled, Sink, WindowIds};
 pub use limits::{
     ACTOR_BYTES_MAX, ADJUSTMENTS_MAX, BUDGETS_PER_BUCKET_MAX, CHARGE_PART_MAX, CYCLE_DAYS_MAX,

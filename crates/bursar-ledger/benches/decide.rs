@@ -1,0 +1,157 @@
+//! Decisions in process: reserve and settle with five windows each. Figures go to docs/benchmarks.md.
+//!
+//! `cargo bench -p bursar-ledger --bench decide`, and for instructions per decision
+//! `valgrind --tool=callgrind target/release/deps/decide-* callgrind 100000`.
+
+use bursar_core::{Attribute, Attributes, Charge, Measure, RequestId, ReservationId, Timestamp, Usd, Value};
+use bursar_ledger::{Budget, BudgetId, Command, Engine, Entry, Outcome, PeriodKind, Reserve, Settle, Sink};
+use criterion::{BatchSize, Criterion, Throughput};
+use std::hint::black_box;
+use std::sync::Arc;
+
+/// Encodes as the shell does, into a buffer that is reused.
+#[derive(Default)]
+struct Buffer(Vec<u8>);
+
+impl Sink<Entry> for Buffer {
+    fn push(&mut self, entry: Entry) {
+        if self.0.len() > 1 << 20 {
+            self.0.clear();
+        }
+        entry.encode(&mut self.0);
+    }
+}
+
+fn value(text: &str) -> Value {
+    Value::new(text).unwrap()
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_micros(1_800_000_000_000_000).plus_seconds(second)
+}
+
+/// Platform, project, user, key and model budgets, and `others` more that other projects match.
+fn engine(others: u32) -> Engine {
+    let mut engine = Engine::new();
+    let mut journal = Buffer::default();
+    let limit = Some(i64::MAX / 4);
+    let mut put = |budget: Budget| {
+        let outcome = engine.apply(at(0), Command::PutBudget(Arc::new(budget)), &mut journal);
+        assert_eq!(outcome, Outcome::BudgetPut);
+    };
+    put(Budget::new(BudgetId(1), "platform day", Measure::Usd, limit, PeriodKind::Day));
+    let month = |id, name: &str| Budget::new(BudgetId(id), name, Measure::Usd, limit, PeriodKind::Month);
+    put(month(2, "project month").matching(Attribute::Project, &["alpha"]));
+    put(month(3, "each user").matching(Attribute::Project, &["alpha"]).per(Attribute::User));
+    put(month(4, "each key").per(Attribute::Key));
+    put(month(5, "each model").matching(Attribute::Model, &["gpt-*"]).per(Attribute::Model));
+    for n in 0..others {
+        let project = format!("project-{}", n / 2);
+        put(month(10 + n, "other").matching(Attribute::Project, &[&project]));
+    }
+    engine
+}
+
+struct Traffic {
+    attributes: Vec<Attributes>,
+    next: u128,
+}
+
+impl Traffic {
+    fn new() -> Self {
+        let attributes = |n: u32| {
+            Attributes::new()
+                .with(&Attribute::Project, value("alpha"))
+                .with(&Attribute::User, value(&format!("user-{}", n % 500)))
+                .with(&Attribute::Key, value(&format!("key-{}", n % 700)))
+                .with(
+                    &Attribute::Model,
+                    value(["gpt-4o", "gpt-4o-mini", "gpt-4.1"][usize::try_from(n % 3).unwrap()]),
+                )
+        };
+        Self { attributes: (0..4096).map(attributes).collect(), next: 1 }
+    }
+    fn reserve(&mut self) -> Reserve {
+        self.next += 1;
+        let id = ReservationId { request: RequestId::from_u128(self.next << 64 | 0x7000), attempt: 0 };
+        let which = usize::try_from(self.next % 4096).unwrap();
+        let hold = charge(30_000_000);
+        let now = i64::try_from(self.next / 50_000).unwrap();
+        Reserve::new(id, self.attributes[which].clone(), hold, at(now + 600))
+    }
+}
+
+fn charge(nanos: i64) -> Charge {
+    Charge { list: Usd::from_nanos(nanos), effective: Usd::from_nanos(nanos), tokens: 4_000, requests: 1 }
+}
+
+fn pair(engine: &mut Engine, journal: &mut Buffer, reserve: Reserve) {
+    let id = reserve.id;
+    let outcome = engine.apply(at(1), Command::Reserve(reserve), journal);
+    assert!(matches!(black_box(outcome), Outcome::Reserved(_)));
+    let settle = Settle { id, charge: charge(2_000_000), estimated: false, record: Box::default() };
+    let outcome = engine.apply(at(2), Command::Settle(settle), journal);
+    assert!(matches!(black_box(outcome), Outcome::Settled(_)));
+}
+
+fn decide(c: &mut Criterion) {
+    let mut group = c.benchmark_group("five windows");
+    group.throughput(Throughput::Elements(1));
+    for others in [0, 100_000] {
+        let (mut engine, mut journal, mut traffic) = (engine(others), Buffer::default(), Traffic::new());
+        group.bench_function(format!("reserve and settle, {others} other budgets"), |b| {
+            b.iter_batched(
+                || traffic.reserve(),
+                |reserve| pair(&mut engine, &mut journal, reserve),
+                BatchSize::SmallInput,
+            );
+        });
+        let mut waiting = Vec::new();
+        group.bench_function(format!("reserve, {others} other budgets"), |b| {
+            b.iter_batched(
+                || {
+                    if waiting.len() > 20_000 {
+                        for id in waiting.drain(..) {
+                            let settle =
+                                Settle { id, charge: charge(1), estimated: false, record: Box::default() };
+                            let _ = black_box(engine.apply(at(2), Command::Settle(settle), &mut journal));
+                        }
+                    }
+                    let reserve = traffic.reserve();
+                    waiting.push(reserve.id);
+                    reserve
+                },
+                |reserve| {
+                    let outcome = engine.apply(at(1), Command::Reserve(reserve), &mut journal);
+                    assert!(matches!(black_box(outcome), Outcome::Reserved(_)));
+                },
+                BatchSize::SmallInput,
+            );
+        });
+        group.bench_function(format!("check, {others} other budgets"), |b| {
+            let attributes = &traffic.attributes[7];
+            b.iter(|| black_box(engine.check(at(1), attributes, &charge(5))));
+        });
+    }
+    group.finish();
+}
+
+/// So many pairs and nothing else, for callgrind.
+fn bare(pairs: u32) {
+    let (mut engine, mut journal, mut traffic) = (engine(0), Buffer::default(), Traffic::new());
+    for _ in 0..pairs {
+        pair(&mut engine, &mut journal, traffic.reserve());
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, word, pairs, ..] = arguments.as_slice()
+        && word == "callgrind"
+    {
+        return bare(pairs.parse().unwrap());
+    }
+    let mut criterion = Criterion::default().configure_from_args();
+    decide(&mut criterion);
+    criterion.final_summary();
+}
