@@ -37,6 +37,9 @@ mod segments;
 mod writer;
 
 use std::fmt;
+use std::sync::Arc;
+
+use crate::disk::{DiskError, DiskFile};
 
 pub use self::batch::Batch;
 pub use self::error::JournalError;
@@ -99,6 +102,17 @@ pub trait Journal: Send {
     /// # Errors
     /// When the disk fails.
     fn sync(&mut self) -> Result<(), JournalError>;
+    /// As [`Journal::sync`] in three steps, the middle one without the journal in hand, so that others may append
+    /// meanwhile. `None` when everything is synced.
+    ///
+    /// # Errors
+    /// When the journal failed before.
+    fn begin_sync(&mut self) -> Result<Option<PendingSync>, JournalError>;
+    /// Takes the result of [`PendingSync::run`].
+    ///
+    /// # Errors
+    /// When that was one.
+    fn end_sync(&mut self, pending: &PendingSync, done: Result<(), DiskError>) -> Result<(), JournalError>;
     /// Notes in the journal that everything appended so far is synced, so that later damage to its last batch is not
     /// taken for a torn write. Does nothing unless all is synced and the note is new.
     ///
@@ -114,4 +128,21 @@ pub trait Journal: Send {
     fn written(&self) -> Seq;
     /// The last entry that a returned sync covers.
     fn synced(&self) -> Seq;
+}
+
+/// A sync that was begun.
+#[derive(Debug)]
+pub struct PendingSync {
+    file: Arc<dyn DiskFile>,
+    upto: Seq,
+}
+
+impl PendingSync {
+    /// Waits for the disk.
+    ///
+    /// # Errors
+    /// When the sync fails: hand it to [`Journal::end_sync`].
+    pub fn run(&self) -> Result<(), DiskError> {
+        self.file.sync()
+    }
 }

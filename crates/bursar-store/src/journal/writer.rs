@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use crate::disk::DiskFile;
+use crate::disk::{DiskError, DiskFile};
 use crate::journal::batch::{BATCH_HEADER_BYTES, Batch, BatchHeader};
 use crate::journal::block::{self, BLOCK_DATA_BYTES, MARK_CLOSED, MARK_FIRST, MARK_LAST};
 use crate::journal::segment::SegmentHeader;
 use crate::journal::segments::Segment;
-use crate::journal::{Journal, JournalError, Segments, Seq};
+use crate::journal::{Journal, JournalError, PendingSync, Segments, Seq};
 
 /// The journal over segment files.
 #[derive(Debug)]
 pub struct SegmentJournal {
     segments: Arc<Segments>,
-    file: Box<dyn DiskFile>,
+    file: Arc<dyn DiskFile>,
     generation: u32,
     /// The next block to write.
     place: u32,
@@ -165,6 +165,22 @@ impl Journal for SegmentJournal {
         self.guarded(Self::sync_file)
     }
 
+    fn begin_sync(&mut self) -> Result<Option<PendingSync>, JournalError> {
+        self.guarded(|journal| {
+            let due = journal.synced.next() < journal.next;
+            let (file, upto) = (Arc::clone(&journal.file), journal.next.before());
+            Ok(due.then_some(PendingSync { file, upto }))
+        })
+    }
+
+    fn end_sync(&mut self, pending: &PendingSync, done: Result<(), DiskError>) -> Result<(), JournalError> {
+        self.guarded(|journal| {
+            done?;
+            journal.synced = journal.synced.max(pending.upto);
+            Ok(())
+        })
+    }
+
     fn note_synced(&mut self) -> Result<(), JournalError> {
         self.guarded(|journal| {
             let due = !journal.noted && journal.synced.next() == journal.next;
@@ -190,7 +206,7 @@ impl Journal for SegmentJournal {
 }
 
 /// Makes the segment behind `end`, its header lasting before anything else is written to it.
-fn begin(segments: &Segments, end: End) -> Result<(Box<dyn DiskFile>, u32), JournalError> {
+fn begin(segments: &Segments, end: End) -> Result<(Arc<dyn DiskFile>, u32), JournalError> {
     let generation = end.generation.saturating_add(1);
     let header = SegmentHeader {
         journal: segments.journal,
@@ -206,5 +222,5 @@ fn begin(segments: &Segments, end: End) -> Result<(Box<dyn DiskFile>, u32), Jour
     file.write_at(0, &header.encode())?;
     file.sync()?;
     segments.add(Segment { generation, first: end.next });
-    Ok((file, generation))
+    Ok((file.into(), generation))
 }
