@@ -13,11 +13,7 @@ pub(crate) struct Text<'a> {
     pub(crate) escaped: bool,
 }
 
-impl<'a> Text<'a> {
-    /// The text itself, where no escape stands in it.
-    pub(crate) fn plain(&self) -> Option<&'a str> {
-        if self.escaped { None } else { std::str::from_utf8(self.raw).ok() }
-    }
+impl Text<'_> {
     /// The text, decoded. `None` when an escaped surrogate stands alone: it has no text.
     pub(crate) fn decode(&self) -> Option<String> {
         let raw = std::str::from_utf8(self.raw).ok()?;
@@ -68,6 +64,10 @@ impl<'a> Text<'a> {
     /// Where it stands, quotes included.
     pub(crate) const fn span(&self) -> Span {
         Span { start: self.start, end: self.start + self.raw.len() + 2 }
+    }
+    /// As it can stand in the path of an error: cut short.
+    pub(crate) fn lossy(&self) -> String {
+        String::from_utf8_lossy(self.raw.get(..64).unwrap_or(self.raw)).into_owned()
     }
     /// Whether it is `name`, byte for byte, without escapes.
     pub(crate) fn is(&self, name: &str) -> bool {
