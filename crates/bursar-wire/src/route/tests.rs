@@ -153,3 +153,19 @@ fn the_key_in_a_path_is_split_off() {
     assert_eq!(split_path_key("/k//v1/models"), (None, "/k//v1/models"));
     assert_eq!(split_path_key("/v1/models"), (None, "/v1/models"));
 }
+
+#[test]
+fn the_reference_lists_every_surface_with_its_paths() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/surfaces.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    for surface in Surface::ALL {
+        let paths: Vec<String> = surface.paths().iter().map(|path| format!("`{path}`")).collect();
+        let row = format!("| `{}` | {} | {}", surface.as_str(), surface.title(), paths.join(", "));
+        assert!(page.contains(&row), "docs/reference/surfaces.md has no row\n{row}");
+        assert_eq!(Surface::parse(surface.as_str()), Some(*surface));
+        assert!(surface.message().contains(surface.as_str()));
+    }
+    for format in ApiFormat::ALL {
+        assert!(page.contains(&format!("| `{format}` |")), "{format}");
+    }
+}
