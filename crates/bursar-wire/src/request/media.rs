@@ -113,7 +113,7 @@ struct DataUrl<'a> {
 impl<'a> DataUrl<'a> {
     fn of(url: &Text<'a>) -> Option<Self> {
         let comma = memchr::memchr(b',', url.raw)?;
-        let head = Text { raw: url.raw.get(..comma)?, start: url.start, escaped: url.escaped }.decode()?;
+        let head = Text { raw: url.raw.get(..comma)?, start: url.start, saved: url.saved }.decode()?;
         let (scheme, head) = head.split_at_checked(5)?;
         if !scheme.eq_ignore_ascii_case("data:") || !head.to_ascii_lowercase().ends_with(";base64") {
             return None;
