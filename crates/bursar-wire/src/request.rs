@@ -175,4 +175,4 @@ impl Facts {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

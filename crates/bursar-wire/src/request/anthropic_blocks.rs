@@ -39,6 +39,9 @@ const BLOCKS: &[&str] = &[
     "mcp_tool_use",
     "mcp_tool_result",
     "tool_reference",
+    "tool_search_tool_result",
+    "tool_search_tool_search_result",
+    "compaction",
     "fallback",
 ];
 

@@ -82,8 +82,7 @@ fn field(scan: &mut Scanner<'_>, facts: &mut Facts, name: &'static str) -> Resul
             }
         }
         "format" => {
-            let asked = scan.kind()? != Kind::String;
-            facts.needs.structured_output |= seen(scan, facts)? || asked;
+            facts.needs.structured_output |= seen(scan, facts)?;
         }
         "options" => options(scan, facts)?,
         "stream" => facts.stream = governed::switch(scan)?.unwrap_or(true),

@@ -37,6 +37,8 @@ const BODY: &[&str] = &[
     "search_parameters",
     "plugins",
     "models",
+    "fallbacks",
+    "extra_body",
     "chat_template",
     "cache_control",
     "metadata",
@@ -109,7 +111,8 @@ pub(super) fn shared(scan: &mut Scanner<'_>, facts: &mut Facts, name: &'static s
             unseen(scan)?;
         }
         "reasoning" => reasoning(scan, facts)?,
-        "models" => other_models(scan)?,
+        "models" | "fallbacks" => other_models(scan)?,
+        "extra_body" => wrapped(scan)?,
         "plugins" => plugins(scan, facts)?,
         _ => {
             seen(scan, facts)?;
@@ -125,6 +128,18 @@ pub(super) fn other_models(scan: &mut Scanner<'_>) -> Result<()> {
     if unseen(scan)? {
         let message = "lets the provider answer with a model that was not priced; leave it out, and let Bursar's \
                        configuration list fallbacks";
+        return Err(InputError::new(at, message));
+    }
+    Ok(())
+}
+
+/// Refuses fields wrapped for another reader: routers unwrap them over the ones that were read here.
+fn wrapped(scan: &mut Scanner<'_>) -> Result<()> {
+    scan.kind()?;
+    let at = scan.at();
+    if unseen(scan)? {
+        let message =
+            "is unwrapped by some routers over the fields beside it; put its fields beside it yourself";
         return Err(InputError::new(at, message));
     }
     Ok(())

@@ -21,6 +21,8 @@ const BODY: &[&str] = &[
     "service_tier",
     "response_format",
     "models",
+    "fallbacks",
+    "extra_body",
     "plugins",
     "metadata",
     "user",

@@ -33,6 +33,8 @@ const BODY: &[&str] = &[
     "reasoning",
     "context_management",
     "models",
+    "fallbacks",
+    "extra_body",
     "plugins",
     "metadata",
     "user",

@@ -1,7 +1,7 @@
 //! Stories of request bodies: what is read, what is refused, what bounds it.
 
 mod bounds;
-mod differential;
+pub(crate) mod differential;
 mod recorded;
 mod smuggling;
 

@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::request::read_facts;
+use crate::request::tests::differential::{FORMATS, document};
 use crate::route::SpendRoute;
+use proptest::prelude::*;
+use serde_json::Value;
 
 fn spliced(format: ApiFormat, body: &str, splices: &[Splice]) -> String {
     let route = SpendRoute::of(format, Some("gemini-2.5-pro"));
@@ -145,4 +148,48 @@ fn all_edits_together_leave_the_rest_alone() {
     let out = chat(body, &[Splice::IncludeUsage, Splice::Model("b".into()), Splice::OutputLimit(9)]);
     let expected = body.replacen('{', r#"{"stream_options":{"include_usage":true},"max_tokens":9,"#, 1);
     assert_eq!(out, expected.replace(r#""model":"a""#, r#""model":"b""#));
+}
+
+/// Whether two documents are equal but for what splices may write.
+fn equal_but_spliced(before: &Value, after: &Value) {
+    const SPLICED: [&str; 9] = [
+        "model",
+        "stream_options",
+        "max_tokens",
+        "max_completion_tokens",
+        "max_output_tokens",
+        "options",
+        "generationConfig",
+        "generation_config",
+        "num_predict",
+    ];
+    let rest = |value: &Value| {
+        let mut fields = value.as_object().unwrap().clone();
+        fields.retain(|key, _| !SPLICED.contains(&key.as_str()));
+        fields
+    };
+    assert_eq!(rest(before), rest(after));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_was_spliced_is_read_back_and_nothing_else_changed(body in document()) {
+        for format in FORMATS {
+            let route = SpendRoute::of(format, (format == ApiFormat::GeminiGenerate).then_some("gemini-2.5-pro"));
+            let Ok(facts) = read_facts(&route, body.as_bytes()) else { continue };
+            let splices = [Splice::OutputLimit(77), Splice::Model("other".into()), Splice::IncludeUsage];
+            let out = splice(Bytes::from(body.clone()), &facts, &splices).unwrap();
+            let renamed = SpendRoute { model: route.model.as_ref().map(|_| "other".into()), ..route };
+            let again = read_facts(&renamed, &out).unwrap_or_else(|error| panic!("{format} {body}: {error}"));
+            prop_assert_eq!(again.output_limit, Some(77));
+            prop_assert_eq!(&*again.model, "other");
+            prop_assert_eq!(again.stream, facts.stream);
+            prop_assert!(again.asks_usage);
+            if let Ok(before) = serde_json::from_str::<Value>(&body) {
+                equal_but_spliced(&before, &serde_json::from_slice(&out).unwrap());
+            }
+        }
+    }
 }
