@@ -10,3 +10,5 @@ mod overlays;
 mod prices;
 #[cfg(test)]
 mod vectors;
+#[cfg(test)]
+mod worst_case;
