@@ -22,6 +22,7 @@ cache_write_1h = "6"
 output = "15"
 web_search = { high = "0.012", low = "0.01", medium = "0.01" }
 request = "0.001"
+image = { default = "0.04", "1024x1024/hd" = "0.08" }
 context = 200000
 max_output = 64000
 tools = true

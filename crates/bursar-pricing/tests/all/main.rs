@@ -5,6 +5,8 @@ mod common;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod imports;
+#[cfg(test)]
 mod overlays;
 #[cfg(test)]
 mod prices;

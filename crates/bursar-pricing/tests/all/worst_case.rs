@@ -245,6 +245,9 @@ fn answered<'a>(
     }
 }
 
+/// An affordable output, and the cost of an output limit in the same measure.
+type Found<'a> = (Option<u64>, &'a dyn Fn(u64) -> Usd);
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
@@ -288,7 +291,8 @@ proptest! {
         let effective = |limit| quote(&row, &with(limit), &conditions).effective(multiplier);
         let fits = affordable_output(&row, &bound, &conditions, room);
         let cheap = affordable_output_effective(&row, &bound, &conditions, multiplier, room);
-        for (found, cost) in [(fits, &list as &dyn Fn(u64) -> Usd), (cheap, &effective)] {
+        let both: [Found<'_>; 2] = [(fits, &list), (cheap, &effective)];
+        for (found, cost) in both {
             if bound.no_output {
                 prop_assert_eq!(found, None);
                 continue;
