@@ -30,8 +30,8 @@ pub fn check(spec: &RowSpec) -> Result<(), Invalid> {
     if spec.aliases.len() > NAMES_MAX || spec.patterns.len() > PATTERNS_MAX {
         return wrong("aliases", format!("has more than {NAMES_MAX} names or {PATTERNS_MAX} patterns"));
     }
-    let costs = spec.rates.iter().any(|(_, rate)| rate != Rate::ZERO) || !spec.variants.is_empty();
-    if costs
+    let free = !spec.rates.is_empty() && spec.rates.iter().all(|(_, rate)| rate == Rate::ZERO);
+    if !(free && spec.variants.is_empty())
         && let Some(all) = spec.patterns.iter().find(|pattern| pattern.as_str().trim_matches('*').is_empty())
     {
         return wrong("patterns", format!("has \"{all}\", which every model matches; name a family"));
