@@ -13,6 +13,7 @@ fn a_cost_is_exact_by_line_and_rounded_up_once() {
     assert_eq!(amounts(&cost), "input 0.003, cache_read 0.00009, cache_write_5m 0.00075, output 0.0075");
     assert_eq!(cost.list, Usd::parse("0.01134").unwrap());
     assert_eq!((cost.tier_index, cost.tier_context), (None, 1500));
+    assert!(!cost.lines.spilled(), "the usual lines need no allocation");
     let tiny = crate::common::row(spec("input 0.000001"));
     assert_eq!(bill(&tiny, "input 1").list, Usd::ONE_NANO, "one pico-USD is not nothing");
 }
