@@ -6,6 +6,7 @@
 mod billing;
 mod book;
 mod builtin;
+mod calibration;
 mod class;
 mod compile;
 mod conditions;
@@ -30,6 +31,7 @@ pub mod vendor;
 pub use billing::{Billing, Multipliers};
 pub use book::{BookError, PriceBook};
 pub use builtin::BUILT_IN;
+pub use calibration::{Calibration, Ratio};
 pub use class::RateClass;
 pub use conditions::Conditions;
 pub use cost::{Cost, cost};

@@ -103,6 +103,11 @@ fn a_model_without_a_deployment_goes_to_its_maker() {
     for (model, maker) in makers {
         assert_eq!(book.provider_of(model), Some(maker), "{model}");
     }
+    assert_eq!(
+        book.provider_of("nobody-knows-me"),
+        None,
+        "a local server's pattern for everything claims nothing"
+    );
 }
 
 #[test]

@@ -136,3 +136,10 @@ fn rows_of_a_file_must_not_contradict_each_other() {
                   [[price]]\nprovider = \"p\"\nmodel = \"n\"\naliases = [\"m\"]\ninput = \"1\"\n";
     assert!(PriceBook::from_toml(stolen, "mine.toml").is_err());
 }
+
+#[test]
+fn the_example_in_the_documentation_is_a_price_file() {
+    let page = include_str!("../../../../docs/reference/pricing.md");
+    let example = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert_eq!(file::parse(example).unwrap().len(), 1);
+}

@@ -65,7 +65,10 @@ impl Oracle {
             };
             let cached = self.count(&format!("{details}.cached_tokens"));
             let written = self.count(&format!("{details}.cache_write_tokens"));
-            usage.set(UsageClass::Input, self.count(input).saturating_sub(cached + written));
+            // Gemini behind OpenRouter: the same tokens are written to the cache and read from it, and both are billed.
+            let prompt = self.count(input);
+            let apart = prompt.checked_sub(cached + written);
+            usage.set(UsageClass::Input, apart.unwrap_or(prompt.saturating_sub(cached.max(written))));
             usage.set(UsageClass::CacheRead, cached);
             usage.set(UsageClass::CacheWrite5m, written);
             usage.set(UsageClass::Output, self.count(output));

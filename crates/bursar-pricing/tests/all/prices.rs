@@ -198,6 +198,14 @@ fn a_billed_cost_is_taken_only_where_preferred() {
 }
 
 #[test]
+fn repricing_a_past_record_is_an_adjustment() {
+    let old = bill(&row(spec("input 3")), "input 1000");
+    let new = bill(&row(spec("input 2")), "input 1000");
+    assert_eq!(new.adjustment(old.list), Usd::parse("-0.001").unwrap());
+    assert_eq!(old.lines[0].rate_text(), "3");
+}
+
+#[test]
 fn every_class_has_a_word_for_files() {
     assert_eq!(RateClass::parse("request"), Some(RateClass::Request));
     assert_eq!(RateClass::parse("nothing"), None);
