@@ -3,6 +3,7 @@
 pub mod disk;
 pub mod journal;
 pub mod limits;
+pub mod records;
 pub mod settings;
 mod sqlite;
 
