@@ -4,6 +4,7 @@ mod adjust;
 mod budgets;
 mod effect;
 mod finish;
+mod invariants;
 mod judge;
 mod paging;
 mod reserve;
@@ -28,6 +29,7 @@ use state::{BudgetSlot, Reservation, Window};
 use std::collections::{HashSet, VecDeque};
 
 pub use effect::ReplayError;
+pub use invariants::{Broken, check_invariants};
 pub use snapshot::OpenReservation;
 pub use standings::Touched;
 

@@ -28,7 +28,7 @@ pub use codec::DecodeError;
 pub use command::{
     Adjust, AdjustmentId, Audit, Command, Extend, Progress, ProvablyUnbilled, Record, Reserve, Settle,
 };
-pub use engine::{Engine, OpenReservation, ReplayError, Touched};
+pub use engine::{Broken, Engine, OpenReservation, ReplayError, Touched, check_invariants};
 pub use entry::{Entry, Image, Reserved, Settled, Sink, WindowIds};
 pub use limits::{
     ACTOR_BYTES_MAX, ADJUSTMENTS_MAX, BUDGETS_PER_BUCKET_MAX, CHARGE_PART_MAX, CYCLE_DAYS_MAX,
