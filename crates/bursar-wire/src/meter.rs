@@ -4,15 +4,22 @@
 //! words, never a document. What an answer stated, and what was odd about it, stands in the [`Reading`] at the end.
 
 mod answer;
+mod anthropic;
+mod anthropic_usage;
 
 mod chat;
 mod dialect;
 mod drive;
+mod gemini;
+mod gemini_usage;
 pub mod limits;
 mod number;
+mod ollama;
 mod openai_usage;
 mod parts;
+pub(crate) mod reader;
 mod reading;
+mod responses;
 pub(crate) mod scan;
 pub(crate) mod sse;
 mod tally;
@@ -20,9 +27,13 @@ mod token;
 
 pub use reading::{Anomalies, Anomaly, Billed, ProviderError, Reading};
 
-use bursar_core::ApiFormat;
+use anthropic::Messages;
+use bursar_core::{ApiFormat, Family};
 use chat::Chat;
 use drive::Drive;
+use gemini::Gemini;
+use ollama::Ollama;
+use responses::Responses;
 
 /// How the body of an answer is framed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,21 +57,12 @@ impl BodyKind {
             Self::JsonLines
         } else if content_type.starts_with("application/json") {
             // Some send lines as JSON: a stream of lines that has one line reads the same.
-            if stream && format.family() == bursar_core::Family::Ollama {
-                Self::JsonLines
-            } else {
-                Self::Json
-            }
+            if stream && format.family() == Family::Ollama { Self::JsonLines } else { Self::Json }
         } else {
             match (stream, format.family()) {
                 (false, _) => Self::Json,
-                (true, bursar_core::Family::Ollama) => Self::JsonLines,
-                (
-                    true,
-                    bursar_core::Family::OpenAi
-                    | bursar_core::Family::Anthropic
-                    | bursar_core::Family::Gemini,
-                ) => Self::Sse,
+                (true, Family::Ollama) => Self::JsonLines,
+                (true, Family::OpenAi | Family::Anthropic | Family::Gemini) => Self::Sse,
             }
         }
     }
@@ -90,6 +92,10 @@ pub struct Meter {
 #[derive(Clone, Debug)]
 enum Inner {
     Chat(Drive<Chat>),
+    Responses(Drive<Responses>),
+    Messages(Drive<Messages>),
+    Gemini(Drive<Gemini>),
+    Ollama(Drive<Ollama>),
 }
 
 impl Meter {
@@ -98,8 +104,18 @@ impl Meter {
     #[must_use]
     pub fn new(format: ApiFormat, provider: &str, kind: BodyKind) -> Self {
         let inner = match format {
+            ApiFormat::OpenAiChat | ApiFormat::OpenAiCompletions => {
+                Inner::Chat(Drive::new(kind, Chat::new(provider, false)))
+            }
             ApiFormat::OpenAiEmbeddings => Inner::Chat(Drive::new(kind, Chat::new(provider, true))),
-            _ => Inner::Chat(Drive::new(kind, Chat::new(provider, false))),
+            ApiFormat::OpenAiResponses => Inner::Responses(Drive::new(kind, Responses::new(provider))),
+            ApiFormat::AnthropicMessages => Inner::Messages(Drive::new(kind, Messages::default())),
+            ApiFormat::GeminiGenerate => Inner::Gemini(Drive::new(kind, Gemini::new(false))),
+            ApiFormat::GeminiEmbed => Inner::Gemini(Drive::new(kind, Gemini::new(true))),
+            ApiFormat::OllamaChat | ApiFormat::OllamaGenerate => {
+                Inner::Ollama(Drive::new(kind, Ollama::new(false)))
+            }
+            ApiFormat::OllamaEmbed => Inner::Ollama(Drive::new(kind, Ollama::new(true))),
         };
         Self { inner }
     }
@@ -107,6 +123,10 @@ impl Meter {
     pub fn feed(&mut self, piece: &[u8]) {
         match &mut self.inner {
             Inner::Chat(drive) => drive.feed(piece),
+            Inner::Responses(drive) => drive.feed(piece),
+            Inner::Messages(drive) => drive.feed(piece),
+            Inner::Gemini(drive) => drive.feed(piece),
+            Inner::Ollama(drive) => drive.feed(piece),
         }
     }
     /// What was seen so far. Costs nothing.
@@ -114,6 +134,10 @@ impl Meter {
     pub fn progress(&self) -> Progress {
         match &self.inner {
             Inner::Chat(drive) => drive.progress(),
+            Inner::Responses(drive) => drive.progress(),
+            Inner::Messages(drive) => drive.progress(),
+            Inner::Gemini(drive) => drive.progress(),
+            Inner::Ollama(drive) => drive.progress(),
         }
     }
     /// The body ended, or was cut: what it stated.
@@ -121,6 +145,10 @@ impl Meter {
     pub fn finish(self) -> Reading {
         match self.inner {
             Inner::Chat(drive) => drive.finish(),
+            Inner::Responses(drive) => drive.finish(),
+            Inner::Messages(drive) => drive.finish(),
+            Inner::Gemini(drive) => drive.finish(),
+            Inner::Ollama(drive) => drive.finish(),
         }
     }
 }

@@ -5,7 +5,8 @@
 //! (DeepSeek, Mistral, OpenRouter), comments, `[DONE]`. An event is held back only until it shows a choice, at most
 //! [`EVENT_BYTES_MAX`].
 
-use crate::meter::scan::{Reader, Scalar, Scanner, Take};
+use crate::meter::reader::{Reader, Scalar, Take};
+use crate::meter::scan::Scanner;
 use crate::meter::sse::{Events, Part};
 use bursar_core::limits::EVENT_BYTES_MAX;
 use bytes::{Bytes, BytesMut};

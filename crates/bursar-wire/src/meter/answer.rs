@@ -2,8 +2,8 @@
 
 use super::limits::{CHOICES_MAX, COUNT_MAX};
 use super::number;
+use super::reader::Scalar;
 use super::reading::{Anomalies, Anomaly, ProviderError, Reading};
-use super::scan::Scalar;
 use bursar_core::Usage;
 use smallvec::SmallVec;
 

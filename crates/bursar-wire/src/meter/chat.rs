@@ -5,8 +5,8 @@ use super::dialect::Dialect;
 use super::drive::Format;
 use super::openai_usage::{Stated, UsageAt};
 use super::parts::Parts;
+use super::reader::{Reader, Scalar, Take};
 use super::reading::Reading;
-use super::scan::{Reader, Scalar, Take};
 
 /// The members of interest. A stream's chunk and a plain answer differ only in `delta` and `message`.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -61,9 +61,16 @@ pub(crate) struct Chat {
     dialect: Dialect,
     embeddings: bool,
     streamed: bool,
-    inner: Stated,
-    inner_name: Option<Box<str>>,
-    inner_models: Parts,
+    /// What inner models used: rare, so it lies apart.
+    breakdown: Option<Box<Breakdown>>,
+}
+
+/// `usage_breakdown` while it is read.
+#[derive(Clone, Default, Debug)]
+struct Breakdown {
+    stated: Stated,
+    name: Option<Box<str>>,
+    models: Parts,
 }
 
 impl Chat {
@@ -74,9 +81,7 @@ impl Chat {
             dialect: Dialect::of(provider),
             embeddings,
             streamed: false,
-            inner: Stated::default(),
-            inner_name: None,
-            inner_models: Parts::default(),
+            breakdown: None,
         }
     }
 }
@@ -183,11 +188,7 @@ impl Reader for Chat {
         match at {
             Place::Choice => self.answer.begin_choice(),
             Place::Error => self.answer.mark_error(),
-            Place::BreakdownModels => self.inner_models = Parts::default(),
-            Place::BreakdownModel => {
-                self.inner = Stated::default();
-                self.inner_name = None;
-            }
+            Place::BreakdownModels => self.breakdown = Some(Box::default()),
             _ => {}
         }
     }
@@ -196,9 +197,10 @@ impl Reader for Chat {
         match at {
             Place::Choice => self.answer.end_choice(),
             Place::BreakdownModel => {
-                let usage = self.inner.tally.usage(self.dialect, false, &mut self.answer.anomalies);
-                let name = self.inner_name.take().unwrap_or_default();
-                self.inner_models.add(&name, &usage, &mut self.answer.anomalies);
+                let Some(breakdown) = &mut self.breakdown else { return };
+                let (stated, name) = (std::mem::take(&mut breakdown.stated), breakdown.name.take());
+                let usage = stated.tally.usage(self.dialect, false, &mut self.answer.anomalies);
+                breakdown.models.add(&name.unwrap_or_default(), &usage, &mut self.answer.anomalies);
             }
             _ => {}
         }
@@ -216,8 +218,16 @@ impl Reader for Chat {
                 answer.ended |= matches!(value, Scalar::Word(_));
             }
             Place::Usage(at) => self.stated.scalar(at, &value, answer),
-            Place::BreakdownUsage(at) => self.inner.scalar(at, &value, answer),
-            Place::BreakdownName => Answer::word(&mut self.inner_name, &value),
+            Place::BreakdownUsage(at) => {
+                if let Some(breakdown) = &mut self.breakdown {
+                    breakdown.stated.scalar(at, &value, answer);
+                }
+            }
+            Place::BreakdownName => {
+                if let Some(breakdown) = &mut self.breakdown {
+                    Answer::word(&mut breakdown.name, &value);
+                }
+            }
             Place::Error | Place::ErrorMessage => answer.error_message(&value),
             Place::ErrorKind => answer.error_kind(&value),
             Place::LooseMessage => answer.loose.message(&value),
@@ -253,7 +263,8 @@ impl Format for Chat {
         self.answer.ended |= whole && !self.streamed;
         self.answer.cost_pico = self.stated.provider_cost_pico();
         let mut reading = self.answer.reading(body_bytes, usage);
-        reading.billed_by_model = self.inner_models.into_parts();
+        reading.billed_by_model =
+            self.breakdown.map(|breakdown| breakdown.models.into_parts()).unwrap_or_default();
         reading
     }
 }

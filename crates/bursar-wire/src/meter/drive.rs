@@ -1,8 +1,9 @@
 //! Brings the pieces of a body through framing and scanner to the reader of its format.
 
 use super::answer::Answer;
+use super::reader::Reader;
 use super::reading::{Anomaly, Reading};
-use super::scan::{Reader, Scanner};
+use super::scan::Scanner;
 use super::sse::{Events, Part};
 use super::{BodyKind, Progress};
 

@@ -2,7 +2,7 @@
 
 use super::answer::Answer;
 use super::number;
-use super::scan::{Scalar, Take};
+use super::reader::{Scalar, Take};
 use super::tally::{Count, Tally};
 
 /// A place in a `usage` object.

@@ -1,7 +1,7 @@
 //! What was read off an answer when it ended.
 
 use super::limits::MESSAGE_BYTES_MAX;
-use super::scan::Scalar;
+use super::reader::Scalar;
 use bursar_core::Usage;
 use smallvec::SmallVec;
 use std::fmt;
