@@ -102,6 +102,11 @@ impl Ledger {
     pub fn synced_seq(&self) -> Seq {
         self.core.synced()
     }
+    /// Commits so far: each is one sync, shared by the whole batch.
+    #[must_use]
+    pub fn syncs(&self) -> u64 {
+        self.core.syncs()
+    }
     /// Says each time that room may have been freed somewhere, or that a limit changed: who waits for room looks again.
     /// Take it before looking; changes since then are not missed.
     #[must_use]

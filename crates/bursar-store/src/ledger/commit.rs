@@ -26,6 +26,7 @@ pub(super) struct Core {
     pub(super) written: AtomicU64,
     pub(super) synced: AtomicU64,
     pub(super) bytes: AtomicU64,
+    pub(super) syncs: AtomicU64,
     pub(super) segments: Arc<Segments>,
     pub(super) durability: Durability,
     room: watch::Sender<u64>,
@@ -94,6 +95,7 @@ impl Core {
             written: AtomicU64::new(last.number()),
             synced: AtomicU64::new(last.number()),
             bytes: AtomicU64::new(0),
+            syncs: AtomicU64::new(0),
             segments,
             durability,
             room: watch::Sender::new(0),
@@ -166,6 +168,10 @@ impl Core {
     /// Bytes of entries journalled by this process.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+    /// Syncs by this process.
+    pub(super) fn syncs(&self) -> u64 {
+        self.syncs.load(Ordering::Relaxed)
     }
     pub(super) fn room(&self) -> watch::Receiver<u64> {
         self.room.subscribe()

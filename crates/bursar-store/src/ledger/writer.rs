@@ -101,6 +101,7 @@ impl Core {
         let (synced, written) = (writer.journal.synced(), writer.journal.written());
         drop(writer);
         self.synced.fetch_max(synced.number(), Ordering::AcqRel);
+        self.syncs.fetch_add(1, Ordering::Relaxed);
         self.kept.advance(match self.durability {
             Durability::Sync => synced,
             Durability::Fast => written,
