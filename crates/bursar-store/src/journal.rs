@@ -44,7 +44,7 @@ use crate::disk::{DiskError, DiskFile};
 pub use self::batch::Batch;
 pub use self::error::JournalError;
 pub use self::reader::JournalReader;
-pub use self::recovery::{Cut, JournalRecovery, Replay, Start, recover};
+pub use self::recovery::{Cut, JournalRecovery, Replay, Start, first_entry, inspect, recover};
 pub use self::segment::Durability;
 pub use self::segments::{SegmentOptions, Segments};
 pub use self::writer::SegmentJournal;
@@ -91,7 +91,7 @@ impl fmt::Display for Seq {
 }
 
 /// The write side of a journal. One failure ends it: every later call fails, and a failed sync is never tried again.
-pub trait Journal: Send {
+pub trait Journal: Send + fmt::Debug {
     /// Writes the batch to the operating system. A killed process does not lose it, a power cut may.
     ///
     /// # Errors

@@ -9,3 +9,16 @@ pub const SEGMENT_BYTES_MIN: u64 = 64 * 1024;
 pub const ENTRY_BYTES_MAX: usize = 32 * 1024;
 /// Spare segments kept: one in use soon, one behind it, and two for a burst between two prunings.
 pub const SPARE_SEGMENTS_MAX: usize = 4;
+/// How long an entry that nobody waits for stays unsynced: DESIGN's 50 ms, a twentieth of a second of settles.
+pub const SYNC_INTERVAL: std::time::Duration = std::time::Duration::from_millis(50);
+/// Bytes that may wait for the disk before reserves are refused: half a minute of the heaviest load; a disk that is so
+/// far behind is broken.
+pub const BUFFER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Journal bytes after which a checkpoint is due: replays in under a second, and costs a few writes an hour.
+pub const CHECKPOINT_BYTES_DEFAULT: u64 = 64 * 1024 * 1024;
+/// Rounds of expiry in one upkeep: a thousand reservations each, more than can be open.
+pub const EXPIRIES_PER_TEND_MAX: usize = 2_000;
+/// Windows looked at under one lock for cold ones: about a tenth of a millisecond.
+pub const WINDOWS_EXAMINED_AT_ONCE: u32 = 2_048;
+/// Windows looked at in one upkeep: a million windows are seen every quarter of a minute.
+pub const WINDOWS_EXAMINED_PER_TEND: u32 = 65_536;

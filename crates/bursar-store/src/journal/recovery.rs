@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::disk::Disk;
 use crate::journal::block;
-use crate::journal::scan::{Scan, scan};
+use crate::journal::scan::{Scan, first, scan};
 use crate::journal::segment::{self, BOOT_ID_BYTES_MAX};
 use crate::journal::writer::{End, SegmentJournal};
 use crate::journal::{Durability, JournalError, SegmentOptions, Segments, Seq};
@@ -85,6 +85,23 @@ fn make_last(disk: &dyn Disk, scan: &Scan) -> Result<(), JournalError> {
     file.read_at(from, &mut same)?;
     file.write_at(from, &same)?;
     Ok(file.sync()?)
+}
+
+/// Reads the journal as [`recover`] does and writes nothing. Nobody may be writing to it.
+///
+/// # Errors
+/// As [`recover`].
+pub fn inspect(disk: &dyn Disk, start: Start, replay: Replay<'_>) -> Result<JournalRecovery, JournalError> {
+    let scan = scan(disk, start, "", replay)?;
+    Ok(describe(&scan, ""))
+}
+
+/// The first entry that the journal still has; [`Seq::NONE`] where there is no journal.
+///
+/// # Errors
+/// When the disk fails or a segment's header is damaged.
+pub fn first_entry(disk: &dyn Disk) -> Result<Seq, JournalError> {
+    first(disk)
 }
 
 fn describe(scan: &Scan, boot_id: &str) -> JournalRecovery {

@@ -75,6 +75,13 @@ pub(super) fn scan(
     Ok(scan)
 }
 
+/// The first entry of the oldest segment.
+pub(super) fn first(disk: &dyn Disk) -> Result<Seq, JournalError> {
+    let mut scan = Scan::default();
+    headers(disk, &mut scan)?;
+    Ok(scan.segments.first().map_or(Seq::NONE, |segment| segment.first))
+}
+
 /// Opens every segment, oldest first, and checks that none is missing between them.
 fn headers(disk: &dyn Disk, scan: &mut Scan) -> Result<Vec<(SegmentReader, SegmentHeader)>, JournalError> {
     let names = disk.list()?;

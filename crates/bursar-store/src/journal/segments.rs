@@ -83,6 +83,11 @@ impl Segments {
     pub(super) fn after(&self, generation: u32) -> Option<Segment> {
         self.files.lock().segments.iter().find(|segment| segment.generation > generation).copied()
     }
+    /// Names the journal.
+    #[must_use]
+    pub fn id(&self) -> u128 {
+        self.journal
+    }
     /// Reads from entry `from` on.
     ///
     /// # Errors

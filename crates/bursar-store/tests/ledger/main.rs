@@ -1,0 +1,16 @@
+//! The ledger's tests, one binary: stories, faults at every operation, group commit, upkeep, verification.
+#![expect(
+    clippy::unwrap_used,
+    clippy::as_conversions,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking, and their numbers are small"
+)]
+
+mod commits;
+mod faults;
+mod random;
+mod stories;
+mod support;
+mod upkeep;
+mod verify;
