@@ -10,6 +10,7 @@ mod anthropic_usage;
 mod chat;
 mod dialect;
 mod drive;
+mod estimate;
 mod gemini;
 mod gemini_usage;
 pub mod limits;
@@ -19,13 +20,16 @@ mod openai_usage;
 mod parts;
 pub(crate) mod reader;
 mod reading;
+mod report;
 mod responses;
 pub(crate) mod scan;
 pub(crate) mod sse;
 mod tally;
 mod token;
 
+pub use estimate::{BytesPerToken, Estimate, estimate};
 pub use reading::{Anomalies, Anomaly, Billed, ProviderError, Reading};
+pub use report::{ReportError, report};
 
 use anthropic::Messages;
 use bursar_core::{ApiFormat, Family};

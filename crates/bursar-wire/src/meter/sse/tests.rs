@@ -17,7 +17,10 @@ fn framed<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Event> {
                     has_data = true;
                     data.extend_from_slice(part);
                 }
-                Part::Newline => data.push(b'\n'),
+                Part::Newline => {
+                    has_data = true;
+                    data.push(b'\n');
+                }
                 Part::Name(part) => name.extend_from_slice(part),
                 Part::Comment | Part::Other => {}
                 Part::End => {
