@@ -130,10 +130,11 @@ impl<R: Format> Drive<R> {
                     self.data.push(b"\n");
                     self.scanner.feed(b"\n", &mut self.reader);
                 }
-                Part::Name(part) => {
-                    self.name.push(part);
+                Part::NameLine => {
+                    self.name = Head::default();
                     self.recognised = true;
                 }
+                Part::Name(part) => self.name.push(part),
                 Part::Comment => self.recognised = true,
                 Part::Other => {}
                 Part::End => self.end_event(),

@@ -252,3 +252,53 @@ fn the_kind_of_body_follows_the_content_type_then_the_request() {
     assert_eq!(of(None, OpenAiChat, true), BodyKind::Sse);
     assert_eq!(of(None, OllamaChat, true), BodyKind::JsonLines);
 }
+
+/// A body compressed by gzip or zlib.
+fn compressed(encoding: &str, body: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    if encoding == "gzip" {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(body).unwrap();
+        encoder.finish().unwrap()
+    } else {
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(body).unwrap();
+        encoder.finish().unwrap()
+    }
+}
+
+#[test]
+fn a_compressed_body_is_decoded_on_the_side() {
+    let body = chat(r#""prompt_tokens":10,"completion_tokens":2"#);
+    let plain = read(OpenAiChat, "", BodyKind::Json, body.as_bytes());
+    for encoding in ["gzip", "deflate"] {
+        for size in [1, 10, 10_000] {
+            let mut meter = Meter::new(OpenAiChat, "", BodyKind::Json).with_encoding(encoding);
+            compressed(encoding, body.as_bytes()).chunks(size).for_each(|piece| meter.feed(piece));
+            assert_eq!(meter.finish(), plain, "{encoding} in pieces of {size}");
+        }
+    }
+    for (encoding, sent) in
+        [("br", body.clone().into_bytes()), ("gzip", body.into_bytes()), ("gzip, br", vec![])]
+    {
+        let mut meter = Meter::new(OpenAiChat, "", BodyKind::Json).with_encoding(encoding);
+        meter.feed(&sent);
+        let reading = meter.finish();
+        assert!(reading.anomalies.has(Anomaly::Encoded) && reading.usage.is_empty(), "{encoding}");
+    }
+}
+
+#[test]
+fn an_answer_of_a_hundred_megabytes_is_metered_in_constant_memory() {
+    let mut meter = Meter::new(OpenAiEmbeddings, "openai", BodyKind::Json);
+    meter.feed(br#"{"data":[{"embedding":["#);
+    let piece = "-0.039718185,0.0070917504,".repeat(40_000);
+    for _ in 0..100 {
+        meter.feed(piece.as_bytes());
+    }
+    meter.feed(br#"0]}],"model":"m","usage":{"prompt_tokens":9,"total_tokens":9}}"#);
+    assert_eq!(meter.progress().body_bytes, 104_000_085);
+    // What a meter keeps is itself and a few words.
+    assert!(size_of::<Meter>() <= 1536, "{}", size_of::<Meter>());
+    assert_eq!(meter.finish().usage.get(UsageClass::Input), 9);
+}
