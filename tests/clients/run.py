@@ -12,52 +12,19 @@ import shutil
 import sys
 import tempfile
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from lib import installs  # noqa: E402
-from lib.cases import Bench, Failed, Skipped  # noqa: E402
+from lib.cases import Bench  # noqa: E402
 from lib.clients import CLIENTS  # noqa: E402
 from lib.gateway import Bursar, Nothing  # noqa: E402
 from lib.processes import Client  # noqa: E402
+from lib.report import Report  # noqa: E402
 from lib.tap import Tap  # noqa: E402
 from lib.upstreams import Aimock, Mock  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(installs.HERE))
-
-
-class Report:
-    """Counts the cases and tells of them as they come."""
-
-    def __init__(self):
-        self.passed = 0
-        self.failed = 0
-        self.skipped = 0
-
-    def line(self, client, upstream, words):
-        print(f"{client.name:<30} {upstream:<13} {' '.join(words)}", flush=True)
-
-    def case(self, bench, case):
-        """Runs a case; gives the word that stands for it in its client's line."""
-        try:
-            bench.run(case)
-        except Skipped as reason:
-            return self.skip(case, reason)
-        except Failed as reason:
-            return self.fail(f"{bench.client.name}: {case}: {reason}", case)
-        except Exception as error:  # noqa: BLE001: a broken case must not hide the others
-            return self.fail(f"{bench.client.name}: {case}: {type(error).__name__}: {error}", case)
-        self.passed += 1
-        return case
-
-    def fail(self, what, case=""):
-        self.failed += 1
-        print(f"FAILED {what}", file=sys.stderr, flush=True)
-        return f"{case}:FAILED"
-
-    def skip(self, case, reason):
-        self.skipped += 1
-        print(f"SKIPPED {case}: {reason}", file=sys.stderr, flush=True)
-        return f"{case}:skipped"
 
 
 def start_client(client, folder):
@@ -72,7 +39,7 @@ def start_client(client, folder):
 def run_client(client, gateway, upstream, folder, report):
     """All cases of one client."""
     if not client.venv and (reason := installs.node_missing(installs.NODE_OF_CLIENTS)):
-        report.line(client, upstream.name, [report.skip(case, reason) for case in client.cases])
+        report.line(client.name, upstream.name, [report.skip(case, reason) for case in client.cases])
         return
     tap = Tap(gateway.port)
     try:
@@ -82,7 +49,7 @@ def run_client(client, gateway, upstream, folder, report):
         return
     try:
         bench = Bench(client, process, tap, gateway, upstream)
-        report.line(client, upstream.name, [report.case(bench, case) for case in client.cases])
+        report.line(client.name, upstream.name, [report.case(client.name, case, bench.run) for case in client.cases])
     finally:
         process.close()
         tap.close()
@@ -137,8 +104,7 @@ def main():
         print(f"logs and data are in {folder}", file=sys.stderr)
     else:
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped")
-    return 1 if report.failed else 0
+    return report.end()
 
 
 if __name__ == "__main__":

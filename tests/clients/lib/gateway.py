@@ -11,6 +11,7 @@ from .upstreams import CREDENTIAL, PRICES
 FAMILIES = {"openai": "/v1", "anthropic": "", "gemini": "", "ollama": ""}
 PROVIDER_OF = {
     "gpt-4o-mini": "openai",
+    "gpt-5": "openai",
     "text-embedding-3-small": "openai",
     "claude-sonnet-4-5": "anthropic",
     "gemini-2.5-flash": "gemini",

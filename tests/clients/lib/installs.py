@@ -59,9 +59,9 @@ def node_missing(least):
     return None
 
 
-def node():
-    """The folder of Node's clients, with their packages."""
-    folder = os.path.join(HERE, "node")
+def node(name="node"):
+    """A folder of Node's clients, with their packages."""
+    folder = os.path.join(HERE, name)
     stamp = os.path.join(folder, "node_modules", ".installed")
     sources = [os.path.join(folder, name) for name in ("package.json", "package-lock.json")]
     same, text = _unchanged(stamp, sources)

@@ -10,6 +10,7 @@ CREDENTIAL = "upstream-credential-0123456789"
 # USD per million tokens: input and output. The mock's script and Bursar's configuration both get these.
 PRICES = {
     "gpt-4o-mini": ("0.15", "0.60"),
+    "gpt-5": ("1.25", "10"),
     "text-embedding-3-small": ("0.02", "0.02"),
     "claude-sonnet-4-5": ("3", "15"),
     "gemini-2.5-flash": ("0.30", "2.50"),
