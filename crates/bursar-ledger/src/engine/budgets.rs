@@ -73,7 +73,7 @@ impl Engine {
         let own = self.budget(slot).ok_or(ReplayError::Budget)?;
         let old = own.budget.clone();
         let apart = old.per != budget.per || old.measure != budget.measure;
-        let generation = own.generation + u32::from(apart);
+        let generation = own.generation.saturating_add(u32::from(apart));
         let (paged, windows) = (own.paged, own.windows.clone());
         if old.active {
             self.index.remove(seed, &old, slot);

@@ -47,7 +47,7 @@ impl Engine {
         if let Entry::Image(image) = entry {
             return self.restore(image);
         }
-        self.entries += 1;
+        self.entries = self.entries.saturating_add(1);
         match entry {
             Entry::Opened(image) => self.apply_opened(image),
             Entry::Reserved(reserved) => self.apply_reserved(reserved),
@@ -78,7 +78,7 @@ impl Engine {
         if image.id.0 < self.next_window {
             return Err(ReplayError::WindowTwice);
         }
-        self.next_window = image.id.0 + 1;
+        self.next_window = image.id.0.checked_add(1).ok_or(ReplayError::Overflow)?;
         self.insert_window(image)
     }
     /// Puts a window into memory.

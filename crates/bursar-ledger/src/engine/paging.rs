@@ -87,7 +87,7 @@ impl Engine {
     }
 
     pub(super) fn apply_paged_out(&mut self, windows: &[WindowId]) -> Result<(), ReplayError> {
-        self.page_epoch += 1;
+        self.page_epoch = self.page_epoch.saturating_add(1);
         for id in windows {
             let slot = self.window_slots.remove(&id.0).ok_or(ReplayError::Window)?;
             let window = self.windows.get(slot).ok_or(ReplayError::Window)?;
@@ -97,7 +97,7 @@ impl Engine {
             }
             let window = self.windows.remove(slot).ok_or(ReplayError::Window)?;
             let own = self.budget_mut(window.budget).ok_or(ReplayError::Budget)?;
-            own.paged += 1;
+            own.paged = own.paged.saturating_add(1);
             own.windows.swap_remove(window.place);
             let moved: Option<Slot> = own.windows.get(window.place).copied();
             if let Some(moved) = moved.and_then(|slot| self.windows.get_mut(slot)) {

@@ -220,7 +220,7 @@ impl Engine {
             overage: 0,
             crossed: SmallVec::new(),
             used_at: now,
-            changed: self.entries + 1,
+            changed: self.entries.saturating_add(1),
         };
         self.commit(Entry::Opened(Box::new(image)), journal)?;
         self.window_slots.get(&id.0).copied().ok_or(Rejection::Broken)

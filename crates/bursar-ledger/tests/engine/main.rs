@@ -1,6 +1,9 @@
 //! The engine through its public interface.
 
+mod codec;
 mod lifecycle;
 mod paging;
+mod periods;
+mod vectors;
 mod windows;
 mod world;
