@@ -2,6 +2,8 @@
 
 mod codec;
 mod lifecycle;
+mod machine;
+mod model;
 mod paging;
 mod periods;
 mod vectors;
