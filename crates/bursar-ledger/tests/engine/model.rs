@@ -317,12 +317,12 @@ impl Model {
     pub(crate) fn suspend(&mut self, n: u128) -> Expected {
         let Some(hold) = self.holds.get(&n) else { return Expected::Unknown };
         match hold.state {
-            State::Live => Expected::Done { crossings: self.to_suspense(n) },
+            State::Live => Expected::Done { crossings: self.suspend_now(n) },
             State::Suspense => Expected::Duplicate,
             State::Settled | State::Released => Expected::Conflict,
         }
     }
-    fn to_suspense(&mut self, n: u128) -> usize {
+    fn suspend_now(&mut self, n: u128) -> usize {
         let policies = self.holds[&n].windows.iter().map(|key| self.budgets[&key.0].0.suspense);
         let seconds = |policy| match policy {
             SuspensePolicy::Hold => None,
@@ -353,7 +353,7 @@ impl Model {
         let (mut suspended, mut estimated) = (Vec::new(), Vec::new());
         for (_, n) in due {
             if self.holds[&n].state == State::Live {
-                self.to_suspense(n);
+                self.suspend_now(n);
                 suspended.push(n);
             } else {
                 self.finish(n, State::Settled, self.holds[&n].estimate);
@@ -367,7 +367,7 @@ impl Model {
         let live = self.holds.iter().filter(|(_, hold)| hold.state == State::Live);
         let suspended: Vec<u128> = live.map(|(n, _)| *n).collect();
         for n in &suspended {
-            self.to_suspense(*n);
+            self.suspend_now(*n);
         }
         Expected::Expired { suspended, estimated: Vec::new() }
     }
