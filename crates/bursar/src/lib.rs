@@ -1,0 +1,3 @@
+//! The binary's parts: configuration, command line, client of the admin API. `main.rs` only gathers the surroundings.
+
+pub mod config;
