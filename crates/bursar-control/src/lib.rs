@@ -15,5 +15,6 @@ mod state;
 
 pub use api::{openapi, router};
 pub use drain::{DrainError, Drainer};
+pub use metrics::Metrics;
 pub use observer::Watcher;
 pub use state::{ControlError, State};
