@@ -20,3 +20,5 @@ pub const BATCH_MAX: usize = 1000;
 pub const RETENTION_BATCH: u32 = 1000;
 /// Months of records open or on disk at once: fifty years.
 pub const MONTHS_MAX: usize = 600;
+/// Rows of one answer about usage: every user of a large company in every state; more is an export.
+pub const USAGE_ROWS_MAX: usize = 200_000;

@@ -149,7 +149,8 @@ impl Counted {
     fn day_keys(&self) -> impl Iterator<Item = DayKey> + '_ {
         let [project, ..] = self.names;
         let day = day_of(self.at);
-        let named = (0..).zip(self.names).filter(|(dimension, value)| *dimension == 0 || *value != 0);
+        // A name that is absent is a row too: what has no user is part of the sum over users.
+        let named = (0..).zip(self.names);
         let tags = self.tags.iter().map(|tag| (TAG, *tag));
         named.chain(tags).map(move |(dimension, value)| [dimension, day, value, project, self.status])
     }
