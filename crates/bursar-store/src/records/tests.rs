@@ -4,6 +4,7 @@ mod backup;
 mod codec;
 mod drain;
 mod find;
+mod golden;
 mod retention;
 mod usage;
 
