@@ -8,4 +8,4 @@ pub mod records;
 pub mod settings;
 mod sqlite;
 
-pub use sqlite::{OpenError, Page, PageError, PageRequest};
+pub use sqlite::{BackupError, OpenError, Page, PageError, PageRequest};

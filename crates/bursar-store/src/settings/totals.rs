@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::error::SettingsError;
 use super::key::KeyId;
 use super::{Settings, meta};
+use crate::journal::Seq;
 use crate::sqlite::{column, text};
 use bursar_core::{Timestamp, Usd};
 
@@ -61,9 +62,9 @@ impl Settings {
     ///
     /// # Errors
     /// See [`SettingsError`].
-    pub fn add_totals(&self, uses: &[KeyUse], floor: u64) -> Result<bool, SettingsError> {
+    pub fn add_totals(&self, uses: &[KeyUse], floor: Seq) -> Result<bool, SettingsError> {
         self.keep_books(|db| {
-            if meta::counter(db, FLOOR)?.is_some_and(|reached| floor <= reached) {
+            if meta::counter(db, FLOOR)?.is_some_and(|reached| floor.number() <= reached) {
                 return Ok(false);
             }
             let mut statement = db.prepare_cached(ADD)?;
@@ -72,16 +73,16 @@ impl Settings {
                 let at = used.last_used_at.micros();
                 statement.execute((used.key.to_string(), used.requests, used.tokens, list, effective, at))?;
             }
-            meta::set_counter(db, FLOOR, floor)?;
+            meta::set_counter(db, FLOOR, floor.number())?;
             Ok(true)
         })
     }
-    /// The last journal entry whose use was added; absent at first.
+    /// The last journal entry whose use was added.
     ///
     /// # Errors
     /// See [`SettingsError`].
-    pub fn totals_floor(&self) -> Result<Option<u64>, SettingsError> {
-        self.read(|db| meta::counter(db, FLOOR))
+    pub fn totals_floor(&self) -> Result<Seq, SettingsError> {
+        self.read(|db| Ok(Seq::new(meta::counter(db, FLOOR)?.unwrap_or(0))))
     }
     /// Notes when tokens of the admin API were last used.
     ///
