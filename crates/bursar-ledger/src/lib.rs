@@ -40,6 +40,7 @@ pub use outcome::{
     Blocked, Crossing, Decision, Denial, Expiry, Held, HeldWindow, NotLoaded, Outcome, Rejection, Room,
     Settlement, Warning,
 };
+pub use jiff::civil::{Date, Weekday};
 pub use period::{ANCHOR_DEFAULT, Interval, Period, PeriodKind};
 pub use reservation::{Past, State, SuspenseCause};
 pub use standing::Standing;
