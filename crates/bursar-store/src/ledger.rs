@@ -71,7 +71,7 @@ pub enum Commits {
 /// The ledger of one node.
 pub struct Ledger {
     core: Arc<Core>,
-    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+    thread: Mutex<Option<crate::sync::thread::JoinHandle<()>>>,
     keeper: Mutex<keeper::Keeper>,
     reader: Mutex<Option<crate::journal::JournalReader>>,
     drained: AtomicU64,

@@ -6,5 +6,6 @@ pub mod ledger;
 pub mod limits;
 pub mod settings;
 mod sqlite;
+mod sync;
 
 pub use sqlite::{OpenError, Page, PageError, PageRequest};

@@ -3,16 +3,16 @@
 //! Lock order: journal, then state. The state is locked for a decision or a swap of buffers, never across I/O.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bursar_ledger::{Command, Engine, Entry, Outcome, Rejection, Sink};
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::watch;
 
 use super::waiters::Waiters;
 use super::{LedgerDown, verbs};
 use crate::journal::{Batch, Durability, Journal, Segments, Seq};
 use crate::limits::BUFFER_BYTES_MAX;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// What callers and the writer share.
 #[derive(Debug)]
