@@ -9,6 +9,7 @@
 
 mod commits;
 mod faults;
+mod golden;
 mod random;
 mod stories;
 mod support;
