@@ -8,6 +8,7 @@ use crate::journal::block::{self, BLOCK_DATA_BYTES, MARK_CLOSED, MARK_FIRST, MAR
 use crate::journal::segment::SegmentHeader;
 use crate::journal::segments::Segment;
 use crate::journal::{Journal, JournalError, PendingSync, Segments, Seq};
+use crate::limits::BUFFER_BYTES_KEPT;
 
 /// The journal over segment files.
 #[derive(Debug)]
@@ -121,6 +122,10 @@ impl SegmentJournal {
             place = place.saturating_add(1);
         }
         self.file.write_at(block::offset_of(self.place), &self.blocks)?;
+        self.data.clear();
+        self.data.shrink_to(BUFFER_BYTES_KEPT);
+        self.blocks.clear();
+        self.blocks.shrink_to(BUFFER_BYTES_KEPT);
         self.place = place;
         self.next = header.last().next();
         self.chain = header.chain;
