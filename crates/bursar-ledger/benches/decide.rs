@@ -3,6 +3,12 @@
 //! `cargo bench -p bursar-ledger --bench decide`, and for instructions per decision
 //! `valgrind --tool=callgrind target/release/deps/decide-* callgrind 100000`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark stops where something is wrong"
+)]
+
 use bursar_core::{Attribute, Attributes, Charge, Measure, RequestId, ReservationId, Timestamp, Usd, Value};
 use bursar_ledger::{Budget, BudgetId, Command, Engine, Entry, Outcome, PeriodKind, Reserve, Settle, Sink};
 use criterion::{Criterion, Throughput};

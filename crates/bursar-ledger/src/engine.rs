@@ -23,6 +23,7 @@ use crate::index::Index;
 use crate::outcome::{Outcome, Rejection};
 use crate::reservation::Past;
 use crate::slab::{Slab, Slot};
+use crate::variant::Variant;
 use bursar_core::{ReservationId, Timestamp};
 use hashbrown::{HashMap, HashTable};
 use state::{BudgetSlot, Reservation, Window};
@@ -57,6 +58,8 @@ pub struct Engine {
     entries: u64,
     next_window: u64,
     page_epoch: u64,
+    #[cfg(feature = "wrong-variants")]
+    variant: Option<Variant>,
 }
 
 impl Default for Engine {
@@ -93,6 +96,8 @@ impl Engine {
             entries: 0,
             next_window: 1,
             page_epoch: 0,
+            #[cfg(feature = "wrong-variants")]
+            variant: None,
         }
     }
     /// Decides one command at `now`, changes the state and pushes the effects, or does neither.
@@ -121,8 +126,14 @@ impl Engine {
     pub fn past(&self, id: ReservationId) -> Option<Past> {
         match self.find(id).and_then(|slot| self.reservations.get(slot)) {
             Some(open) => Some(Past { state: open.state, fingerprint: open.fingerprint, charge: open.hold }),
+            None if self.wrong(Variant::ForgetFinished) => None,
             None => self.history.get(self.seed, id),
         }
+    }
+    /// Breaks one rule from now on.
+    #[cfg(feature = "wrong-variants")]
+    pub const fn break_rule(&mut self, variant: Variant) {
+        self.variant = Some(variant);
     }
     /// How many entries were applied.
     #[must_use]
@@ -140,6 +151,17 @@ impl Engine {
         self.windows.len()
     }
 
+    /// Whether this rule is broken on purpose.
+    #[cfg(feature = "wrong-variants")]
+    fn wrong(&self, variant: Variant) -> bool {
+        self.variant == Some(variant)
+    }
+    /// Whether this rule is broken on purpose: never, in a build that ships.
+    #[cfg(not(feature = "wrong-variants"))]
+    #[expect(clippy::unused_self, reason = "the same question with and without the feature")]
+    const fn wrong(&self, _: Variant) -> bool {
+        false
+    }
     fn find(&self, id: ReservationId) -> Option<Slot> {
         let is_it = |slot: &Slot| self.reservations.get(*slot).is_some_and(|open| open.id == id);
         self.reservation_slots.find(self.seed.of_reservation(id), is_it).copied()
@@ -158,7 +180,8 @@ impl Engine {
                 Ok(())
             }
             Err(error) => {
-                debug_assert!(false, "the effects of a command do not apply: {error} in {entry:?}");
+                let meant = cfg!(feature = "wrong-variants");
+                debug_assert!(meant, "the effects of a command do not apply: {error} in {entry:?}");
                 Err(Rejection::Broken)
             }
         }

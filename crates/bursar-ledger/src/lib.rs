@@ -18,6 +18,7 @@ pub mod projection;
 mod reservation;
 mod slab;
 mod standing;
+mod variant;
 mod window;
 mod zone;
 
@@ -42,5 +43,6 @@ pub use outcome::{
 pub use period::{ANCHOR_DEFAULT, Interval, Period, PeriodKind};
 pub use reservation::{Past, State, SuspenseCause};
 pub use standing::Standing;
+pub use variant::Variant;
 pub use window::{PerValues, WindowId, WindowImage, WindowKey};
 pub use zone::{UnknownZone, Zone};

@@ -58,6 +58,20 @@ pub struct Behaviour {
     pub recorded: Option<Box<str>>,
     /// `split=N`: bytes in a chunk of a recorded or plain body; 0: all at once.
     pub split: u64,
+    /// `gzip=never|asked|always`: compress the answer. See [`Gzip`].
+    pub gzip: Gzip,
+}
+
+/// Whether an answer is compressed. A stream is flushed after each piece; faults count uncompressed bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Gzip {
+    /// Never.
+    #[default]
+    Never,
+    /// Where the request's `Accept-Encoding` takes it, as providers do.
+    Asked,
+    /// Asked or not.
+    Always,
 }
 
 /// What goes wrong with an answer.
@@ -179,6 +193,7 @@ impl Default for Behaviour {
             tool: None,
             recorded: None,
             split: 0,
+            gzip: Gzip::Never,
         }
     }
 }
@@ -241,6 +256,7 @@ impl Behaviour {
             "tool" => self.tool = Some(flag()?),
             "recorded" => self.recorded = Some(value.into()),
             "split" => self.split = number()?,
+            "gzip" => self.gzip = Gzip::parse(value).ok_or_else(bad)?,
             _ => return Err(DirectiveError::Unknown(key.to_owned())),
         }
         Ok(())
@@ -302,6 +318,17 @@ impl UsageReport {
             "zero" => Self::Zero,
             "every_chunk" => Self::EveryChunk,
             "in_finish" => Self::InFinish,
+            _ => return None,
+        })
+    }
+}
+
+impl Gzip {
+    fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "never" => Self::Never,
+            "asked" => Self::Asked,
+            "always" => Self::Always,
             _ => return None,
         })
     }

@@ -7,6 +7,7 @@ use crate::io::Switch;
 use crate::json::Out;
 use crate::limits::{COALESCE_BYTES, CUT_PAUSE};
 use crate::ticket::Ticket;
+use crate::zip::Zip;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use std::pin::Pin;
@@ -33,6 +34,8 @@ pub(crate) struct Pieces {
     pub(crate) delay: Duration,
     pub(crate) fault: Option<Fault>,
     pub(crate) billed: Option<Billed>,
+    /// The answer is compressed.
+    pub(crate) zip: Option<Zip>,
     switch: Arc<Switch>,
     timer: Option<Pin<Box<Sleep>>>,
     sent: u64,
@@ -72,6 +75,7 @@ impl Pieces {
             delay: Duration::ZERO,
             fault: None,
             billed: None,
+            zip: None,
             switch,
             timer: None,
             sent: 0,
@@ -106,6 +110,10 @@ impl Pieces {
             None if !self.delay.is_zero() => self.timer = Some(Box::pin(tokio::time::sleep(self.delay))),
             None => {}
         }
+        let piece = match &mut self.zip {
+            Some(zip) => zip.piece(&piece, matches!(end, Some(End::Proper))),
+            None => piece,
+        };
         if piece.is_empty() && end.is_some() {
             return self.poll_piece(cx);
         }

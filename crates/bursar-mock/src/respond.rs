@@ -1,25 +1,25 @@
 //! One request at the fake provider, from its first byte to the decision how it is answered.
 
 use crate::answer::{Answer, Spend};
-use crate::asked::{self, Asked};
-use crate::behaviour::{Behaviour, Billed, DirectiveError, Fault};
-use crate::bill::Tally;
-use crate::body::{Broken, MockBody, Next, Pieces, Source};
+use crate::asked;
+use crate::behaviour::Gzip;
+use crate::body::{Broken, MockBody};
 use crate::dialect;
 use crate::draw::Draw;
 use crate::io::Switch;
 use crate::journal::{Journal, Received};
 use crate::json::Out;
-use crate::limits::{CREDENTIAL_BYTES_MAX, REQUEST_BYTES_MAX};
-use crate::recorded::Recording;
+use crate::limits::REQUEST_BYTES_MAX;
+use crate::produce::produce;
 use crate::route::{Shape, Surface, route};
-use crate::script::{Facts, Live};
+use crate::script::Facts;
 use crate::server::Shared;
 use crate::ticket::Ticket;
+use crate::wishes::{accepts_gzip, behaviour, credential, recorded_prefix, tool_wanted};
 use bursar_core::Family;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::header::{CONTENT_TYPE, HeaderName};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use std::sync::Arc;
@@ -100,10 +100,13 @@ pub(crate) async fn respond(
     };
     let draw = Draw::new(live.script.seed, &body);
     let facts = Facts { model: &model, path, credential, body: &body };
-    let how = match behaviour(&live, &facts, &parts.headers, recorded, draw) {
+    let mut how = match behaviour(&live, &facts, &parts.headers, recorded, draw) {
         Ok(how) => how,
         Err(mistake) => return Ok(error(family, 400, &format!("mock: {mistake}"))),
     };
+    if how.gzip == Gzip::Asked && !accepts_gzip(&parts.headers) {
+        how.gzip = Gzip::Never;
+    }
     let spend = Spend {
         format,
         model,
@@ -124,174 +127,6 @@ pub(crate) async fn respond(
     Ok(response)
 }
 
-/// Waits, fails, or answers, as the script has it.
-async fn produce(
-    live: &Live,
-    answer: Answer,
-    how: Behaviour,
-    mut ticket: Ticket,
-    switch: Arc<Switch>,
-) -> Answered {
-    if !how.latency.is_zero() {
-        if !answer.stream {
-            ticket.takes(how.latency);
-        }
-        tokio::time::sleep(how.latency).await;
-    }
-    let family = answer.format.family();
-    let billed = |default: Billed| how.billed.unwrap_or(default);
-    match &how.fault {
-        Some(Fault::Reset) => {
-            ticket.fail(billed(Billed::Full));
-            switch.reset();
-            return Err(Broken);
-        }
-        Some(Fault::Drop) => {
-            ticket.fail(billed(Billed::Full));
-            return Err(Broken);
-        }
-        Some(Fault::Stall) => {
-            // Ends when the client or shutdown drops this request. All was generated, none of it comes.
-            ticket.made(answer.tally.output);
-            if let Some(billed) = how.billed {
-                ticket.fail(billed);
-            }
-            return std::future::pending().await;
-        }
-        Some(Fault::Raw) => {
-            ticket.fail(billed(Billed::Full));
-            switch.raw(Bytes::from_static(b"\x15\x03\x01\x00\x02\x02\x28 this is no HTTP\r\n\r\n"));
-            return Ok(whole(200, "application/json", Bytes::from_static(b"{}")));
-        }
-        Some(Fault::Status(status)) => {
-            ticket.fail(billed(Billed::Nothing));
-            let mut response = error(family, *status, "the script has this request fail");
-            if let Some(seconds) = how.retry_after {
-                response.headers_mut().insert(RETRY_AFTER, seconds.into());
-            }
-            return Ok(response);
-        }
-        Some(Fault::Error200) => return Ok(error_200(family, billed(Billed::Nothing), ticket)),
-        Some(Fault::ErrorEvent(_)) if !answer.stream => {
-            return Ok(error_200(family, billed(Billed::Nothing), ticket));
-        }
-        Some(Fault::Garbage) => {
-            ticket.fail(billed(Billed::Full));
-            return Ok(whole(200, "application/json", Bytes::from_static(b"<html>\xff\xfe not json {{{")));
-        }
-        Some(
-            Fault::Cut(_)
-            | Fault::ResetAt(_)
-            | Fault::Truncate(_)
-            | Fault::StallAt(_)
-            | Fault::GarbageAt(_)
-            | Fault::ErrorEvent(_)
-            | Fault::LongLength
-            | Fault::ShortLength,
-        )
-        | None => {}
-    }
-    let recording = match &how.recorded {
-        Some(id) => match live.script.recorded.as_ref().and_then(|recorded| recorded.get(id)) {
-            Some(recording) => Some(recording),
-            None => {
-                ticket.fail(Billed::Nothing);
-                return Ok(error(family, 400, &format!("mock: no recording `{id}`")));
-            }
-        },
-        None => None,
-    };
-    match recording {
-        Some(recording) => Ok(replay(recording, &how, ticket, switch)),
-        None if answer.stream => Ok(stream(answer, &how, ticket, switch)),
-        None => {
-            let mut out = Out::default();
-            dialect::plain(&answer, &mut out);
-            let body = out.take();
-            if how.fault.is_none() && how.split == 0 {
-                ticket.close();
-                return Ok(whole(200, "application/json", body));
-            }
-            ticket.made(answer.tally.output);
-            Ok(fixed(200, "application/json", body, &how, ticket, switch))
-        }
-    }
-}
-
-fn stream(answer: Answer, how: &Behaviour, mut ticket: Ticket, switch: Arc<Switch>) -> Response<MockBody> {
-    let kind = dialect::content_type(&answer);
-    if !how.chunk_delay.is_zero() {
-        let chunks = answer.visible.div_ceil(how.chunk_tokens).saturating_add(1);
-        ticket.takes(how.chunk_delay.saturating_mul(u32::try_from(chunks).unwrap_or(u32::MAX)));
-    }
-    let source = Source::Stream {
-        answer: Box::new(answer),
-        out: Out::default(),
-        next: Next::Head,
-        chunk: how.chunk_tokens,
-    };
-    pieces(200, kind, source, how, ticket, switch)
-}
-
-fn replay(
-    recording: &Recording,
-    how: &Behaviour,
-    mut ticket: Ticket,
-    switch: Arc<Switch>,
-) -> Response<MockBody> {
-    let (input, output) = recording.expected.unwrap_or_default();
-    ticket.replace(Tally { input, output, ..Tally::default() });
-    ticket.made(output);
-    fixed(recording.status, &recording.content_type, recording.body.clone(), how, ticket, switch)
-}
-
-/// A body that stands already, in pieces, with its length in the header unless it is an event stream.
-fn fixed(
-    status: u16,
-    kind: &str,
-    body: Bytes,
-    how: &Behaviour,
-    ticket: Ticket,
-    switch: Arc<Switch>,
-) -> Response<MockBody> {
-    let length = body.len();
-    let length = match how.fault {
-        Some(Fault::LongLength) => Some(length + 100),
-        Some(Fault::ShortLength) => Some(length / 2),
-        Some(Fault::Truncate(_)) => None,
-        _ if kind.starts_with("application/json") => Some(length),
-        _ => None,
-    };
-    let split = usize::try_from(how.split).unwrap_or(0);
-    let mut response = pieces(status, kind, Source::Fixed { rest: body, split }, how, ticket, switch);
-    if let Some(length) = length {
-        response.headers_mut().insert(CONTENT_LENGTH, length.into());
-    }
-    response
-}
-
-fn pieces(
-    status: u16,
-    kind: &str,
-    source: Source,
-    how: &Behaviour,
-    ticket: Ticket,
-    switch: Arc<Switch>,
-) -> Response<MockBody> {
-    let mut pieces = Pieces::new(source, ticket, switch);
-    pieces.delay = how.chunk_delay;
-    pieces.fault = how.fault.clone();
-    pieces.billed = how.billed;
-    head(status, kind, MockBody::Pieces(Box::new(pieces)))
-}
-
-fn error_200(family: Family, billed: Billed, mut ticket: Ticket) -> Response<MockBody> {
-    ticket.fail(billed);
-    let mut out = Out::default();
-    dialect::error::body(family, 500, "the script has this request fail within status 200", &mut out);
-    whole(200, "application/json", out.take())
-}
-
 /// An error in a family's own shape.
 pub(crate) fn error(family: Family, status: u16, message: &str) -> Response<MockBody> {
     let mut out = Out::default();
@@ -304,7 +139,8 @@ pub(crate) fn whole(status: u16, kind: &str, body: Bytes) -> Response<MockBody> 
     head(status, kind, MockBody::Whole(Some(body)))
 }
 
-fn head(status: u16, kind: &str, body: MockBody) -> Response<MockBody> {
+/// An answer with a body.
+pub(crate) fn head(status: u16, kind: &str, body: MockBody) -> Response<MockBody> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Ok(kind) = HeaderValue::from_str(kind)
@@ -313,70 +149,6 @@ fn head(status: u16, kind: &str, body: MockBody) -> Response<MockBody> {
         response.headers_mut().insert(CONTENT_TYPE, kind);
     }
     response
-}
-
-/// The script's decision, and over it, where the script obeys requests, what the request itself asks.
-fn behaviour(
-    live: &Live,
-    facts: &Facts<'_>,
-    headers: &HeaderMap,
-    recorded: Option<&str>,
-    draw: Draw,
-) -> Result<Behaviour, DirectiveError> {
-    let mut how = live.decide(facts, draw)?;
-    if live.script.obey_requests {
-        how.apply_model(facts.model)?;
-        if let Some(words) = marker(facts.body) {
-            how.apply_words(words)?;
-        }
-        for (name, value) in headers {
-            if let Some(key) = name.as_str().strip_prefix("x-mock-") {
-                how.apply(&key.replace('-', "_"), value.to_str().unwrap_or_default())?;
-            }
-        }
-    }
-    if let Some(id) = recorded {
-        how.recorded = Some(id.into());
-    }
-    Ok(how)
-}
-
-/// The words of the last `[[mock …]]` in a body.
-fn marker(body: &[u8]) -> Option<&str> {
-    let at = memchr::memmem::rfind(body, b"[[mock ")?;
-    let rest = body.get(at + 7..)?;
-    let end = memchr::memmem::find(rest, b"]]")?;
-    std::str::from_utf8(rest.get(..end)?).ok()
-}
-
-/// `/recorded/<id>/…` answers with that recording, for clients that cannot say so otherwise.
-fn recorded_prefix(path: &str) -> (&str, Option<&str>) {
-    let Some(rest) = path.strip_prefix("/recorded/") else { return (path, None) };
-    match rest.find('/').and_then(|at| rest.split_at_checked(at)) {
-        Some((id, path)) => (path, Some(id)),
-        None => (path, None),
-    }
-}
-
-fn tool_wanted(asked: &Asked, body: &[u8]) -> bool {
-    asked.tool.is_some()
-        && !asked.tool_answered
-        && (asked.tool_forced || memchr::memmem::find(body, b"call the tool").is_some())
-}
-
-/// The credential presented, wherever clients put it.
-fn credential<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> &'a str {
-    let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let bearer = header("authorization").map(|value| value.strip_prefix("Bearer ").unwrap_or(value));
-    let in_query = || query?.split('&').find_map(|pair| pair.strip_prefix("key="));
-    let found = bearer
-        .or_else(|| header("x-api-key"))
-        .or_else(|| header("x-goog-api-key"))
-        .or_else(|| header("api-key"))
-        .or_else(in_query)
-        .unwrap_or_default();
-    // A label on the bill, bounded like everything; a longer one is no credential of ours.
-    if found.len() > CREDENTIAL_BYTES_MAX { "(too long)" } else { found }
 }
 
 impl Shape {

@@ -93,7 +93,9 @@ impl Ticket {
         let output = match self.after {
             AfterDisconnect::Finish => self.whole.output,
             AfterDisconnect::Tokens(more) => {
-                let made = self.made.max(self.made_by_clock());
+                // A provider that breaks off itself has stopped; one whose client left may be ahead of what was read.
+                let ahead = if ending == Ending::Disconnected { self.made_by_clock() } else { 0 };
+                let made = self.made.max(ahead);
                 made.saturating_add(more.saturating_mul(self.choices)).min(self.whole.output)
             }
         };

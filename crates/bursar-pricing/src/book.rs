@@ -124,10 +124,13 @@ impl PriceBook {
         if let Some(first) = self.providers_of(model).first() {
             return Some(first);
         }
+        // A pattern for everything, such as a local server's, claims no model.
+        let claims =
+            |pattern: &Pattern| !pattern.as_str().trim_matches('*').is_empty() && pattern.matches(model);
         let mut by_family: Vec<_> = self
             .providers
             .iter()
-            .filter(|(_, rows)| rows.patterns.iter().any(|(pattern, _)| pattern.matches(model)))
+            .filter(|(_, rows)| rows.patterns.iter().any(|(pattern, _)| claims(pattern)))
             .map(|(name, _)| &**name)
             .collect();
         by_family.sort_unstable_by_key(|name| (vendor::preference(name), *name));

@@ -101,6 +101,7 @@ mod tests {
     fn every_class_has_its_place_and_word() {
         for (n, class) in RateClass::all().enumerate() {
             assert_eq!(class.index(), n);
+            assert!(RateClass::all().take(n).all(|earlier| earlier < class), "ordered as listed");
             assert_eq!(RateClass::parse(class.as_str()), Some(class));
         }
         assert_eq!(RateClass::all().count(), RateClass::COUNT);

@@ -48,6 +48,11 @@ impl Cost {
             _ => self.list,
         }
     }
+    /// What to adjust a record by that was booked at another price: negative when too much was booked.
+    #[must_use]
+    pub fn adjustment(&self, booked: Usd) -> Usd {
+        self.list.saturating_sub(booked)
+    }
     /// This cost and another of the same attempt, at another model's row; rounded up once over both.
     #[must_use]
     pub fn plus(mut self, other: Self) -> Self {

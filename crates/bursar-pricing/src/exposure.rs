@@ -13,14 +13,16 @@ use crate::spec::Facts;
 pub(crate) struct Exposure {
     /// Prompt tokens in all.
     pub(crate) input: u64,
-    /// Of these: text of the request itself.
-    pub(crate) text: u64,
-    /// Of these: media that is not audio.
-    pub(crate) media: u64,
-    /// Of these: audio.
-    pub(crate) audio: u64,
+    /// Of these: the request's own, of the kinds it shows.
+    pub(crate) told: u64,
     /// Of these: of a kind that the request does not tell.
     pub(crate) any: u64,
+    /// Of the request's own at most: text.
+    pub(crate) text: u64,
+    /// Of the request's own at most: media that is not audio.
+    pub(crate) media: u64,
+    /// Of the request's own at most: audio.
+    pub(crate) audio: u64,
     /// The limit on output tokens of one choice.
     pub(crate) output_limit: u64,
     /// Choices; zero when nothing is generated.
@@ -53,21 +55,16 @@ pub(crate) fn exposure(facts: &Facts, bound: &RequestBound) -> Exposure {
     let later = if tools.passes == 0 { 0 } else { context().saturating_mul(tools.passes) };
     let input = first.saturating_add(later);
 
+    let told = if bound.by_reference { 0 } else { own.min(first) };
     let audio = bound.audio_tokens.min(bound.media_tokens);
-    let (audio, media, text) = if bound.by_reference {
-        (0, 0, 0)
-    } else {
-        let audio = audio.min(first);
-        let media = (bound.media_tokens - audio.min(bound.media_tokens)).min(first - audio);
-        (audio, media, bound.text_tokens.min(first - audio - media))
-    };
     let (output_limit, choices) = output(facts, bound, &mut unbounded);
     Exposure {
         input,
-        text,
-        media,
+        text: bound.text_tokens,
+        media: bound.media_tokens - audio,
         audio,
-        any: input - text - media - audio,
+        told,
+        any: input - told,
         output_limit,
         choices,
         fees: tools.fees,

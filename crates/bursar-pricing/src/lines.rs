@@ -33,6 +33,11 @@ impl Line {
     pub fn amount(&self) -> String {
         pico_text(self.amount_pico)
     }
+    /// Its rate as decimal text: USD per million tokens, or USD per unit.
+    #[must_use]
+    pub fn rate_text(&self) -> String {
+        if self.class.is_token() { self.rate.per_million() } else { self.rate.per_unit() }
+    }
     /// Its part of the effective cost, in pico-USD, rounded up.
     #[must_use]
     pub fn effective_pico(&self, multiplier: Multiplier) -> u128 {

@@ -223,18 +223,23 @@ fn case(
     let media = dearer(card, text, &MEDIA);
     let audio = dearer(card, text, &AUDIO);
     let any = if card.rate(audio) > card.rate(media) { audio } else { media };
-    let mut kinds =
-        [(audio, exposure.audio), (any, exposure.any), (media, exposure.media), (text, exposure.text)];
-    // A small tier holds only so much: fill it with the dearest first.
+    // The request's own tokens are of the kinds it shows, together no more than the window holds; and a small tier
+    // holds only so much. Fill both with the dearest first.
+    let mut kinds = [(audio, exposure.audio), (media, exposure.media), (text, exposure.text)];
     kinds.sort_by_key(|(class, _)| std::cmp::Reverse(card.rate(*class)));
-    let mut room = up_to;
     let mut lines = Lines::new();
-    for (class, tokens) in kinds {
-        let tokens = tokens.min(room);
-        room -= tokens;
+    let mut push = |class, tokens| {
         if tokens > 0 {
             lines.push(Line::new(class, tokens, uplifted(card.rate(class), uplift)));
         }
+    };
+    let untold = exposure.any.min(up_to);
+    push(any, untold);
+    let mut room = exposure.told.min(up_to - untold);
+    for (class, most) in kinds {
+        let tokens = most.min(room);
+        push(class, tokens);
+        room -= tokens;
     }
     for (class, uses) in &exposure.fees {
         let rate = row.fee(card, (*class).into(), conditions);

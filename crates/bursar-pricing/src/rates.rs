@@ -8,7 +8,7 @@ use crate::class::RateClass;
 
 /// Rates by class; a class without a rate is absent, which is not the same as free.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Rates([Option<Rate>; RateClass::COUNT]);
+pub struct Rates(Vec<(RateClass, Rate)>);
 
 /// The rate of a class under a name: a search context size, an image's size and quality, a video's resolution.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -25,17 +25,24 @@ impl Rates {
     /// Nothing stated.
     #[must_use]
     pub const fn new() -> Self {
-        Self([None; RateClass::COUNT])
+        Self(Vec::new())
     }
     /// The rate of a class, `None` when the source does not state it.
     #[must_use]
     pub fn get(&self, class: impl Into<RateClass>) -> Option<Rate> {
-        self.0.get(class.into().index()).copied().flatten()
+        let class = class.into();
+        self.0.iter().find(|(stated, _)| *stated == class).map(|(_, rate)| *rate)
     }
     /// States a rate.
     pub fn set(&mut self, class: impl Into<RateClass>, rate: Rate) {
-        if let Some(place) = self.0.get_mut(class.into().index()) {
-            *place = Some(rate);
+        let class = class.into();
+        match self.0.binary_search_by_key(&class, |(stated, _)| *stated) {
+            Ok(at) => {
+                if let Some((_, place)) = self.0.get_mut(at) {
+                    *place = rate;
+                }
+            }
+            Err(at) => self.0.insert(at, (class, rate)),
         }
     }
     /// With a rate stated: for building in one expression.
@@ -47,11 +54,11 @@ impl Rates {
     /// Whether nothing is stated.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.iter().all(Option::is_none)
+        self.0.is_empty()
     }
     /// The stated rates, in the order of [`RateClass::all`].
     pub fn iter(&self) -> impl Iterator<Item = (RateClass, Rate)> + '_ {
-        RateClass::all().zip(&self.0).filter_map(|(class, rate)| rate.map(|rate| (class, rate)))
+        self.0.iter().copied()
     }
     /// These rates, and those of `base` where these say nothing.
     #[must_use]

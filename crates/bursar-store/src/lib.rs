@@ -4,6 +4,7 @@ pub mod disk;
 pub mod journal;
 pub mod ledger;
 pub mod limits;
+pub mod records;
 pub mod settings;
 mod sqlite;
 mod sync;

@@ -8,8 +8,10 @@ mod anthropic;
 mod anthropic_usage;
 
 mod chat;
+mod decode;
 mod dialect;
 mod drive;
+mod estimate;
 mod gemini;
 mod gemini_usage;
 pub mod limits;
@@ -19,17 +21,21 @@ mod openai_usage;
 mod parts;
 pub(crate) mod reader;
 mod reading;
+mod report;
 mod responses;
 pub(crate) mod scan;
 pub(crate) mod sse;
 mod tally;
 mod token;
 
+pub use estimate::{BytesPerToken, Estimate, estimate};
 pub use reading::{Anomalies, Anomaly, Billed, ProviderError, Reading};
+pub use report::{ReportError, report};
 
 use anthropic::Messages;
 use bursar_core::{ApiFormat, Family};
 use chat::Chat;
+use decode::Decoder;
 use drive::Drive;
 use gemini::Gemini;
 use ollama::Ollama;
@@ -84,9 +90,12 @@ pub struct Progress {
 }
 
 /// A push meter for one answer.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Meter {
     inner: Inner,
+    decoder: Decoder,
+    /// Bytes that could not be decoded.
+    undecoded: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -117,17 +126,23 @@ impl Meter {
             }
             ApiFormat::OllamaEmbed => Inner::Ollama(Drive::new(kind, Ollama::new(true))),
         };
-        Self { inner }
+        Self { inner, decoder: Decoder::Identity, undecoded: false }
+    }
+    /// The same meter for a body with this `Content-Encoding`: gzip and deflate are decoded on the side; with any other
+    /// nothing is metered and the reading says so ([`Anomaly::Encoded`]).
+    #[must_use]
+    pub fn with_encoding(mut self, content_encoding: &str) -> Self {
+        self.decoder = Decoder::of(content_encoding);
+        self.undecoded = matches!(self.decoder, Decoder::Unknown);
+        self
     }
     /// Reads the next piece of the body.
     pub fn feed(&mut self, piece: &[u8]) {
-        match &mut self.inner {
-            Inner::Chat(drive) => drive.feed(piece),
-            Inner::Responses(drive) => drive.feed(piece),
-            Inner::Messages(drive) => drive.feed(piece),
-            Inner::Gemini(drive) => drive.feed(piece),
-            Inner::Ollama(drive) => drive.feed(piece),
+        if self.undecoded {
+            return;
         }
+        let Self { inner, decoder, undecoded } = self;
+        *undecoded = decoder.feed(piece, |part| inner.feed(part)).is_err();
     }
     /// What was seen so far. Costs nothing.
     #[must_use]
@@ -143,12 +158,28 @@ impl Meter {
     /// The body ended, or was cut: what it stated.
     #[must_use]
     pub fn finish(self) -> Reading {
-        match self.inner {
+        let mut reading = match self.inner {
             Inner::Chat(drive) => drive.finish(),
             Inner::Responses(drive) => drive.finish(),
             Inner::Messages(drive) => drive.finish(),
             Inner::Gemini(drive) => drive.finish(),
             Inner::Ollama(drive) => drive.finish(),
+        };
+        if self.undecoded {
+            reading.anomalies.note(Anomaly::Encoded);
+        }
+        reading
+    }
+}
+
+impl Inner {
+    fn feed(&mut self, piece: &[u8]) {
+        match self {
+            Self::Chat(drive) => drive.feed(piece),
+            Self::Responses(drive) => drive.feed(piece),
+            Self::Messages(drive) => drive.feed(piece),
+            Self::Gemini(drive) => drive.feed(piece),
+            Self::Ollama(drive) => drive.feed(piece),
         }
     }
 }

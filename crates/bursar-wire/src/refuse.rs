@@ -4,7 +4,7 @@ mod ending;
 mod numbers;
 mod shape;
 
-use bursar_core::{ApiFormat, Code, Refusal};
+use bursar_core::{ApiFormat, Code, Family, Refusal, RequestId};
 
 pub use ending::{StreamEnd, end_stream};
 
@@ -69,16 +69,28 @@ impl RefusalStatus {
 #[must_use]
 pub fn refuse(format: ApiFormat, refusal: &Refusal, status: RefusalStatus) -> Response {
     let status = status.of(format, refusal.code);
-    let mut headers = vec![
-        ("content-type", "application/json".to_owned()),
-        ("x-should-retry", "false".to_owned()),
-        ("x-bursar-request-id", refusal.request_id.to_string()),
-    ];
+    let mut headers = headers(refusal.request_id);
     if let Some(seconds) = refusal.retry_after_s.filter(|_| refusal.code.is_retryable()) {
         headers.push(("retry-after", seconds.to_string()));
     }
     let body = serde_json::to_vec(&shape::body(format, refusal, status)).unwrap_or_default();
     Response { status, headers, body }
+}
+
+/// Says that there is nothing at a path, or no such model, in the family's own shape. Carries no code: nothing was
+/// governed. `status` is 404, or 405 for another method.
+#[must_use]
+pub fn not_found(family: Family, status: u16, request_id: RequestId, message: &str) -> Response {
+    let body = serde_json::to_vec(&shape::absent(family, status, message)).unwrap_or_default();
+    Response { status, headers: headers(request_id), body }
+}
+
+fn headers(request_id: RequestId) -> Vec<(&'static str, String)> {
+    vec![
+        ("content-type", "application/json".to_owned()),
+        ("x-should-retry", "false".to_owned()),
+        ("x-bursar-request-id", request_id.to_string()),
+    ]
 }
 
 #[cfg(test)]

@@ -1,22 +1,42 @@
 //! What a request asks for, read off its bytes in one pass: the facts that decide its route, its hold and its splices.
 
+mod anthropic;
+mod anthropic_blocks;
+mod base64;
+mod cache;
 mod error;
+mod fields;
+mod gemini;
+mod gemini_embed;
+mod gemini_parts;
 mod governed;
+mod hosted;
+mod image_size;
+mod image_tokens;
 mod keys;
-pub(crate) mod limits;
+mod limits;
+mod media;
+mod ollama;
 mod openai_chat;
+mod openai_completions;
+mod openai_embeddings;
+mod openai_parts;
+mod openai_responses;
+mod openai_tools;
+mod places;
 mod scan;
 mod text;
 
+use crate::route::{SpendRoute, Surface};
 use bursar_core::{ApiFormat, RequestBound};
+use scan::Scanner;
 use smallvec::SmallVec;
 
 pub use error::InputError;
 pub(crate) use governed::check_model;
+pub use image_tokens::{Detail, Image, image_tokens};
+pub(crate) use places::{Inside, Place, Places};
 pub(crate) use scan::Span;
-
-use crate::route::{SpendRoute, Surface};
-use scan::Scanner;
 
 /// What a request asks for. Owns what it keeps; positions refer to the body it was read from.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,9 +50,9 @@ pub struct Facts {
     /// Whether the answer will carry usage without a splice: always, but for streams of `openai_chat` and
     /// `openai_completions` that do not ask for it.
     pub asks_usage: bool,
-    /// The request's own limit on output tokens of one choice; also in [`RequestBound::output_limit`].
+    /// The request's own limit on output tokens of one choice, as the client wrote it.
     pub output_limit: Option<u64>,
-    /// What it may cost at most, in units.
+    /// What it may cost at most, in units, if [`Facts::model`] serves it. See [`Facts::bound_for`].
     pub bound: RequestBound,
     /// What a deployment must be able to do.
     pub needs: Needs,
@@ -42,6 +62,12 @@ pub struct Facts {
     pub user: Option<Box<str>>,
     /// A spend surface without a meter that the body asks for.
     pub unmetered: Option<Surface>,
+    /// Images inside the body.
+    pub images: SmallVec<[Image; 1]>,
+    /// Output that is billed beyond the limit (rejected predictions).
+    extra_output: u64,
+    /// Fields that were not governed, so far.
+    unknown_fields: u32,
     pub(crate) places: Places,
 }
 
@@ -62,40 +88,6 @@ pub struct Needs {
     pub thinking: bool,
 }
 
-/// Where the fields stand that may be spliced.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub(crate) struct Places {
-    /// Length of the body that was read.
-    pub(crate) body_len: usize,
-    /// The body's own object.
-    pub(crate) body: Inside,
-    /// Values that name the model, quotes included.
-    pub(crate) models: SmallVec<[Span; 1]>,
-    /// Whether they are written as `models/NAME`.
-    pub(crate) models_prefixed: bool,
-    /// Values that limit the output.
-    pub(crate) limits: SmallVec<[Span; 2]>,
-    /// The object that holds the output limit where that is not the body itself; `None` when absent or null.
-    pub(crate) limit_parent: Option<Inside>,
-    /// `limit_parent` is there, but null.
-    pub(crate) limit_parent_null: Option<Span>,
-    /// `stream_options` as an object.
-    pub(crate) stream_options: Option<Inside>,
-    /// `stream_options` is there, but null.
-    pub(crate) stream_options_null: Option<Span>,
-    /// The value of `stream_options.include_usage`.
-    pub(crate) include_usage: Option<Span>,
-}
-
-/// The inside of an object: where a first field may be put.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) struct Inside {
-    /// The byte after the opening brace.
-    pub(crate) start: usize,
-    /// Whether there is no field in it.
-    pub(crate) empty: bool,
-}
-
 /// Reads what `body` asks for on `route`.
 ///
 /// # Errors
@@ -107,54 +99,80 @@ pub fn read_facts(route: &SpendRoute, body: &[u8]) -> Result<Facts, InputError> 
     facts.places.body_len = body.len();
     match route.format {
         ApiFormat::OpenAiChat => openai_chat::read(&mut scan, &mut facts)?,
-        ApiFormat::OpenAiCompletions
-        | ApiFormat::OpenAiResponses
-        | ApiFormat::OpenAiEmbeddings
-        | ApiFormat::AnthropicMessages
-        | ApiFormat::GeminiGenerate
-        | ApiFormat::GeminiEmbed
-        | ApiFormat::OllamaChat
-        | ApiFormat::OllamaGenerate
-        | ApiFormat::OllamaEmbed => return Err(scan.error("is in a format that cannot be read yet")),
+        ApiFormat::OpenAiCompletions => openai_completions::read(&mut scan, &mut facts)?,
+        ApiFormat::OpenAiResponses => openai_responses::read(&mut scan, &mut facts)?,
+        ApiFormat::OpenAiEmbeddings => openai_embeddings::read(&mut scan, &mut facts)?,
+        ApiFormat::AnthropicMessages => anthropic::read(&mut scan, &mut facts)?,
+        ApiFormat::GeminiGenerate => gemini::read(&mut scan, &mut facts)?,
+        ApiFormat::GeminiEmbed => gemini_embed::read(&mut scan, &mut facts)?,
+        ApiFormat::OllamaChat | ApiFormat::OllamaGenerate | ApiFormat::OllamaEmbed => {
+            ollama::read(&mut scan, &mut facts)?;
+        }
     }
     scan.end()?;
     if facts.model.is_empty() {
         return Err(InputError::new(0, "is missing; name a model").under("model"));
     }
-    facts.bound.output_limit = facts.output_limit;
+    facts.finish();
     Ok(facts)
 }
 
 impl Facts {
     fn of(route: &SpendRoute) -> Self {
+        let bound = RequestBound {
+            choices: 1,
+            text_tokens: limits::request_tokens(route.format),
+            ..RequestBound::default()
+        };
         Self {
             format: route.format,
             model: route.model.clone().unwrap_or_default(),
             stream: route.stream.unwrap_or(false),
             asks_usage: true,
             output_limit: None,
-            bound: RequestBound {
-                choices: 1,
-                text_tokens: limits::REQUEST_TOKENS,
-                ..RequestBound::default()
-            },
+            bound,
             needs: Needs::default(),
             thinking_budget: None,
             user: None,
             unmetered: None,
+            images: SmallVec::new(),
+            extra_output: 0,
+            unknown_fields: 0,
             places: Places::default(),
         }
     }
+    /// The bound if `served_model` serves the request: models make different counts of tokens of the same image, so a
+    /// name that an operator maps to another model must be bounded under the upstream's name.
+    #[must_use]
+    pub fn bound_for(&self, served_model: &str) -> RequestBound {
+        let images = self.images.iter().map(|image| image_tokens(served_model, *image));
+        let media = images.fold(self.bound.audio_tokens, u64::saturating_add);
+        RequestBound { media_tokens: media, ..self.bound.clone() }
+    }
     /// Adds text that the model sees.
-    pub(crate) fn add_text(&mut self, tokens: u64) {
+    fn add_text(&mut self, tokens: u64) {
         self.bound.text_tokens = self.bound.text_tokens.saturating_add(tokens);
     }
     /// Takes one of the format's output limits; where several are given the largest bounds.
-    pub(crate) fn limit_output(&mut self, limit: Option<u64>, place: Span) {
+    fn limit_output(&mut self, limit: Option<u64>, place: Span) {
         self.places.limits.push(place);
         // Some readers take 0 for absent.
         if let Some(limit) = limit.filter(|limit| *limit > 0) {
             self.output_limit = Some(self.output_limit.unwrap_or(0).max(limit));
         }
     }
+    /// Draws the bound's conclusions once everything was read.
+    fn finish(&mut self) {
+        self.needs.thinking |= self.thinking_budget.is_some_and(|budget| budget > 0);
+        self.bound.output_limit = self.output_limit.map(|limit| {
+            // A budget of thinking above the limit is spent on top of it (interleaved thinking).
+            let thinking = self.thinking_budget.filter(|budget| *budget >= limit).unwrap_or(0);
+            limit.saturating_add(thinking).saturating_add(self.extra_output)
+        });
+        let bound = self.bound_for(&self.model);
+        self.bound = bound;
+    }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,13 +1,19 @@
 //! Which route a method and path are: a governed spend route, a free one, a spend surface without a meter, or nothing.
 
+mod client_key;
 mod gemini;
+mod headers;
+mod model_list;
 mod path_key;
 mod surface;
 
 use bursar_core::{ApiFormat, Family};
 use std::borrow::Cow;
 
+pub use client_key::{ClientKey, KeyPlace, client_keys};
 pub use gemini::GeminiVersion;
+pub use headers::{ClientCredentials, check_headers, downstream_headers, upstream_headers, upstream_query};
+pub use model_list::{ListedModel, model_entry, model_list};
 pub use path_key::split_path_key;
 pub use surface::Surface;
 
@@ -78,6 +84,8 @@ pub enum Action {
     BatchEmbed,
     /// Counting tokens.
     CountTokens,
+    /// Summing a conversation up (`/v1/responses/compact`), billed like an answer.
+    Compact,
 }
 
 /// A list of models.
@@ -109,6 +117,9 @@ impl SpendRoute {
     fn counting(format: ApiFormat) -> Self {
         Self { action: Action::CountTokens, ..Self::new(format) }
     }
+    fn compacting() -> Self {
+        Self { action: Action::Compact, ..Self::new(ApiFormat::OpenAiResponses) }
+    }
     /// The main route of a format, for tests and for `bursar meter`. Gemini's formats need a model.
     #[must_use]
     pub fn of(format: ApiFormat, model: Option<&str>) -> Self {
@@ -123,6 +134,7 @@ impl SpendRoute {
             ApiFormat::OpenAiChat => "/chat/completions".into(),
             ApiFormat::OpenAiCompletions => "/completions".into(),
             ApiFormat::OpenAiResponses if counting => "/responses/input_tokens".into(),
+            ApiFormat::OpenAiResponses if self.action == Action::Compact => "/responses/compact".into(),
             ApiFormat::OpenAiResponses => "/responses".into(),
             ApiFormat::OpenAiEmbeddings => "/embeddings".into(),
             ApiFormat::AnthropicMessages if counting => "/v1/messages/count_tokens".into(),
@@ -165,6 +177,7 @@ pub fn route(method: &str, path: &str, query: Option<&str>) -> Route {
         "/v1/chat/completions" => spend(ApiFormat::OpenAiChat),
         "/v1/completions" => spend(ApiFormat::OpenAiCompletions),
         "/v1/responses" => spend(ApiFormat::OpenAiResponses),
+        "/v1/responses/compact" => Some(("POST", Route::Spend(SpendRoute::compacting()))),
         "/v1/responses/input_tokens" => counting(ApiFormat::OpenAiResponses),
         "/v1/embeddings" => spend(ApiFormat::OpenAiEmbeddings),
         "/v1/messages" => spend(ApiFormat::AnthropicMessages),

@@ -1,6 +1,6 @@
 //! The edits that a request may undergo, as byte splices: everything else stays as the client wrote it.
 
-use crate::request::{Facts, Inside, Span};
+use crate::request::{Facts, Inside, Place, Span};
 use bursar_core::ApiFormat;
 use bytes::Bytes;
 
@@ -65,15 +65,12 @@ fn include_usage(facts: &Facts, edits: &mut Vec<Edit>) {
         return;
     }
     let places = &facts.places;
-    if let Some(value) = places.include_usage {
-        edits.push(Edit { at: value, text: "true".into() });
-    } else if let Some(options) = places.stream_options {
-        edits.push(insert(options, r#""include_usage":true"#));
-    } else if let Some(null) = places.stream_options_null {
-        edits.push(Edit { at: null, text: r#"{"include_usage":true}"#.into() });
-    } else {
-        edits.push(insert(places.body, r#""stream_options":{"include_usage":true}"#));
-    }
+    edits.push(match (places.include_usage, places.stream_options) {
+        (Some(value), _) => Edit { at: value, text: "true".into() },
+        (None, Place::Object(options)) => insert(options, r#""include_usage":true"#),
+        (None, Place::Null(null)) => Edit { at: null, text: r#"{"include_usage":true}"#.into() },
+        (None, Place::Absent) => insert(places.body, r#""stream_options":{"include_usage":true}"#),
+    });
 }
 
 fn rename(facts: &Facts, name: &str, edits: &mut Vec<Edit>) {
@@ -114,11 +111,11 @@ fn limit_output(facts: &Facts, model: &str, limit: u64, edits: &mut Vec<Edit>) -
         edits.extend(places.limits.iter().map(|place| Edit { at: *place, text: limit.to_string() }));
         return Ok(());
     }
-    edits.push(match (parent, places.limit_parent, places.limit_parent_null) {
-        (None, _, _) => insert(places.body, &pair),
-        (Some(_), Some(inside), _) => insert(inside, &pair),
-        (Some(_), None, Some(null)) => Edit { at: null, text: format!("{{{pair}}}") },
-        (Some(parent), None, None) => insert(places.body, &format!(r#""{parent}":{{{pair}}}"#)),
+    edits.push(match (parent, places.limit_parent) {
+        (None, _) => insert(places.body, &pair),
+        (Some(_), Place::Object(inside)) => insert(inside, &pair),
+        (Some(_), Place::Null(null)) => Edit { at: null, text: format!("{{{pair}}}") },
+        (Some(parent), Place::Absent) => insert(places.body, &format!(r#""{parent}":{{{pair}}}"#)),
     });
     Ok(())
 }

@@ -71,7 +71,7 @@ impl UsageStripper {
                     self.scan(data);
                 }
                 Part::Newline => self.scan(b"\n"),
-                Part::Name(_) | Part::Other => self.has_value = true,
+                Part::NameLine | Part::Name(_) | Part::Other => self.has_value = true,
                 // A comment before the event (a heartbeat) passes at once.
                 Part::Comment if !self.has_value => {
                     self.release(&mut out);

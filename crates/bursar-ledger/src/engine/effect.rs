@@ -8,6 +8,7 @@ use crate::entry::{Entry, Reserved, Settled};
 use crate::outcome::Crossing;
 use crate::reservation::{Past, State};
 use crate::slab::Slot;
+use crate::variant::Variant;
 use crate::window::{WindowId, WindowImage};
 use bursar_core::{Charge, ReservationId, Timestamp};
 use smallvec::SmallVec;
@@ -128,7 +129,7 @@ impl Engine {
         state: State,
         alarm: Option<Timestamp>,
     ) -> Result<(), ReplayError> {
-        if self.find(reserved.id).is_some() {
+        if self.find(reserved.id).is_some() && !self.wrong(Variant::ForgetIds) {
             return Err(ReplayError::ReservationTwice);
         }
         let slot = self.reservations.insert(Reservation {
@@ -185,11 +186,14 @@ impl Engine {
     }
     fn apply_settled(&mut self, settled: &Settled) -> Result<(), ReplayError> {
         let open = self.close(settled.id, settled.from)?;
+        let keeps = self.wrong(Variant::KeepHoldOnSettle);
         for slot in &open.windows {
             let entries = self.entries;
             let window = self.windows.get_mut(*slot).ok_or(ReplayError::Window)?;
             let (was, actual) = (window.part(&open.hold), window.part(&settled.charge));
-            window.take(open.state, was)?;
+            if !keeps {
+                window.take(open.state, was)?;
+            }
             window.settled = window.settled.checked_add(actual).ok_or(ReplayError::Overflow)?;
             window.overage = window.overage.saturating_add(actual.saturating_sub(was).max(0));
             window.leave(settled.at, entries);
@@ -242,6 +246,9 @@ impl Engine {
             let Some(slot) = self.window_slots.get(&crossing.window.0).copied() else { continue };
             let Some(budget) = self.windows.get(slot).map(|window| window.budget) else { continue };
             let Some(own) = self.budget(budget) else { continue };
+            if self.wrong(Variant::CrossAgain) {
+                continue;
+            }
             let bits = super::state::bits(&own.budget.thresholds, &[crossing.threshold]);
             if let Some(window) = self.windows.get_mut(slot) {
                 window.crossed |= bits;

@@ -4,12 +4,13 @@ use super::Engine;
 use super::reserve::NotLive;
 use super::state::Reservation;
 use crate::budget::SuspensePolicy;
-use crate::command::{Audit, Record};
+use crate::command::{Audit, ProvablyUnbilled, Record};
 use crate::entry::{Entry, Settled, Sink};
 use crate::limits::{ACTOR_BYTES_MAX, EXPIRE_BATCH_MAX, REASON_BYTES_MAX};
 use crate::outcome::{Crossing, Expiry, Outcome, Rejection};
 use crate::reservation::{State, SuspenseCause};
 use crate::slab::Slot;
+use crate::variant::Variant;
 use bursar_core::limits::RECORD_BYTES_MAX;
 use bursar_core::{ReservationId, Timestamp};
 
@@ -48,7 +49,9 @@ impl Engine {
         let mut expiry = Expiry { more: due.len() > EXPIRE_BATCH_MAX, ..Expiry::default() };
         for (_, id, slot) in due.into_iter().take(EXPIRE_BATCH_MAX) {
             let state = self.reservations.get(slot).map(|open| open.state);
-            let done = if state == Some(State::Live) {
+            let done = if state == Some(State::Live) && self.wrong(Variant::RefundOnExpiry) {
+                self.refund(now, id, journal)
+            } else if state == Some(State::Live) {
                 expiry.suspended.push(id);
                 self.suspend_slot(now, slot, SuspenseCause::Expired, Record::default(), journal)
             } else {
@@ -69,7 +72,12 @@ impl Engine {
         live.sort_unstable();
         let mut expiry = Expiry::default();
         for (id, slot) in live {
-            match self.suspend_slot(now, slot, SuspenseCause::Restarted, Record::default(), journal) {
+            let done = if self.wrong(Variant::RecoverReleases) {
+                self.refund(now, id, journal)
+            } else {
+                self.suspend_slot(now, slot, SuspenseCause::Restarted, Record::default(), journal)
+            };
+            match done {
                 Ok(crossings) => expiry.crossings.extend(crossings),
                 Err(rejection) => return Outcome::Rejected(rejection),
             }
@@ -102,6 +110,17 @@ impl Engine {
         }
     }
 
+    /// For wrong variants: gives back what may have been sent.
+    fn refund(
+        &mut self,
+        now: Timestamp,
+        id: ReservationId,
+        journal: &mut impl Sink<Entry>,
+    ) -> Result<Vec<Crossing>, Rejection> {
+        let (reason, record) = (ProvablyUnbilled::NeverSent, Record::default());
+        self.commit(Entry::Released { at: now, id, reason, record }, journal)?;
+        Ok(Vec::new())
+    }
     fn suspend_slot(
         &mut self,
         now: Timestamp,
@@ -131,6 +150,9 @@ impl Engine {
         for slot in &open.windows {
             let own = self.windows.get(*slot).and_then(|window| self.budget(window.budget))?;
             match own.budget.suspense {
+                SuspensePolicy::Hold if self.wrong(Variant::EstimateAlways) => {
+                    longest = longest.max(Some(60));
+                }
                 SuspensePolicy::Hold => return None,
                 SuspensePolicy::EstimateAfter { seconds } => longest = longest.max(Some(seconds)),
             }

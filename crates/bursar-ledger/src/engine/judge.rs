@@ -6,6 +6,7 @@ use super::touch::{Closed, Touch, per_values};
 use crate::budget::Mode;
 use crate::limits::CHARGE_PART_MAX;
 use crate::outcome::{Blocked, Denial, Room, Warning};
+use crate::variant::Variant;
 use crate::window::PerValues;
 use bursar_core::amount::CostBasis;
 use bursar_core::limits::WINDOWS_PER_ATTEMPT_MAX;
@@ -139,8 +140,20 @@ impl Engine {
             Some(window) => (window.measure, window.cost_basis, window.credit),
             None => (own.budget.measure, own.budget.cost_basis, touch.credit),
         };
-        let used = window.map_or(0, Window::used);
-        let limit = limit(&own.budget, credit, now);
+        let mut used = window.map_or(0, Window::used);
+        let mut limit = limit(&own.budget, credit, now);
+        if self.wrong(Variant::IgnoreHeld) {
+            used -= window.map_or(0, |window| wide(window.held));
+        }
+        if self.wrong(Variant::IgnoreSuspense) {
+            used -= window.map_or(0, |window| wide(window.suspense));
+        }
+        if self.wrong(Variant::OffByOne) {
+            used -= 1;
+        }
+        if self.wrong(Variant::StaleLimit) {
+            limit = window.map_or(limit, |window| limit.map(|_| window.granted));
+        }
         Some(Sight { own, touch, window, limit, used, amount: charge.of(measure, basis) })
     }
     /// Looks at one window for a charge.
@@ -149,6 +162,12 @@ impl Engine {
         let after = sight.used + wide(sight.amount);
         if i64::try_from(after).is_err() && sight.limit.is_none_or(|_| sight.own.budget.mode != Mode::Hard) {
             into.overflow = Some(sight.own.budget.measure);
+        }
+        if self.wrong(Variant::PlatformUnchecked) && sight.own.budget.narrowest().is_none() {
+            return;
+        }
+        if self.wrong(Variant::SoftRefuses) {
+            into.blocked |= !sight.fits();
         }
         match sight.own.budget.mode {
             Mode::Hard => {

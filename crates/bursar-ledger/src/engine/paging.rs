@@ -10,6 +10,7 @@ use crate::entry::{Entry, Sink};
 use crate::limits::WINDOWS_PER_COMMAND_MAX;
 use crate::outcome::{Outcome, Rejection};
 use crate::slab::Slot;
+use crate::variant::Variant;
 use crate::window::{WindowId, WindowImage};
 use bursar_core::Timestamp;
 
@@ -54,7 +55,10 @@ impl Engine {
         }
         let unchanged = |(id, changed): &&(WindowId, u64)| {
             let window = self.window_slots.get(&id.0).and_then(|slot| self.windows.get(*slot));
-            window.is_some_and(|window| window.open == 0 && window.changed == *changed)
+            window.is_some_and(|window| {
+                let same = window.changed == *changed || self.wrong(Variant::PageOutChanged);
+                window.open == 0 && same
+            })
         };
         let mut windows: Vec<WindowId> = windows.iter().filter(unchanged).map(|(id, _)| *id).collect();
         windows.sort_unstable();

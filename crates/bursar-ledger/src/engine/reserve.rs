@@ -10,9 +10,10 @@ use crate::limits::RESERVATIONS_MAX;
 use crate::outcome::{Decision, Denial, Held, HeldWindow, NotLoaded, Outcome, Rejection, Room};
 use crate::reservation::{Past, State};
 use crate::slab::Slot;
+use crate::variant::Variant;
 use crate::window::{WindowId, WindowImage};
 use bursar_core::limits::{RECORD_BYTES_MAX, WINDOWS_PER_ATTEMPT_MAX};
-use bursar_core::{Attributes, Charge, Code, ReservationId, Timestamp};
+use bursar_core::{Attributes, Charge, Code, ReservationId, Timestamp, Usd};
 use smallvec::SmallVec;
 
 impl Engine {
@@ -20,13 +21,14 @@ impl Engine {
     pub(super) fn reserve(
         &mut self,
         now: Timestamp,
-        reserve: Reserve,
+        mut reserve: Reserve,
         journal: &mut impl Sink<Entry>,
     ) -> Outcome {
         if let Err(rejection) = check_reserve(&reserve) {
             return Outcome::Rejected(rejection);
         }
-        if let Some(past) = self.past(reserve.id) {
+        let known = if self.wrong(Variant::ForgetIds) { None } else { self.past(reserve.id) };
+        if let Some(past) = known {
             let same = past.fingerprint == reserve.fingerprint;
             return if same { Outcome::Duplicate(past) } else { Outcome::Conflict(past) };
         }
@@ -37,6 +39,11 @@ impl Engine {
         self.remember_periods(&touches);
         match self.admit(now, &touches, &reserve) {
             Ok(judgement) => self.hold(now, touches, reserve, judgement, journal),
+            Err(No::Refused(denial))
+                if self.wrong(Variant::ClampHold) && clamp(&mut reserve, denial.room) =>
+            {
+                self.reserve(now, reserve, journal)
+            }
             Err(No::Refused(denial)) => Outcome::Refused(denial),
             Err(No::NotLoaded(missing)) => Outcome::NotLoaded(missing),
             Err(No::Rejected(rejection)) => Outcome::Rejected(rejection),
@@ -85,7 +92,7 @@ impl Engine {
         if let Some(measure) = judgement.overflow {
             return Outcome::Rejected(Rejection::Overflow(measure));
         }
-        if judgement.blocked {
+        if judgement.blocked && !self.wrong(Variant::ExtendUnchecked) {
             return Outcome::Short(self.denial(now, &touches, &Attributes::new(), &extend.more));
         }
         let deadline = open.alarm.at.max(extend.deadline);
@@ -127,7 +134,8 @@ impl Engine {
             let denial = Denial { code: Code::BudgetRequired, blocking: Vec::new(), room, wait_ms: 0 };
             return Err(No::Refused(Box::new(denial)));
         }
-        if reserve.looked_up != Some(self.page_epoch) && touches.iter().any(|touch| touch.window.is_none()) {
+        let asks = reserve.looked_up != Some(self.page_epoch) && !self.wrong(Variant::ForgetPaged);
+        if asks && touches.iter().any(|touch| touch.window.is_none()) {
             let keys = self.not_loaded(touches, &reserve.attributes);
             if !keys.is_empty() {
                 return Err(No::NotLoaded(Box::new(NotLoaded { keys, epoch: self.page_epoch })));
@@ -182,6 +190,9 @@ impl Engine {
             windows.push(window.id);
             let remaining = sight.remaining();
             held.windows.push(HeldWindow { budget: sight.own.budget.id, window: window.id, remaining });
+        }
+        if self.wrong(Variant::PartialHold) && windows.len() > 1 {
+            windows.pop();
         }
         let entry = Entry::Reserved(Reserved {
             at: now,
@@ -291,6 +302,17 @@ fn check_reserve(reserve: &Reserve) -> Result<(), Rejection> {
         return Err(Rejection::Record);
     }
     Ok(())
+}
+
+/// For the wrong variant: cuts a hold down to what is left. Whether that leaves anything and changed anything.
+fn clamp(reserve: &mut Reserve, room: Room) -> bool {
+    let before = reserve.hold;
+    let least = |part: i64, room: Option<i64>| room.map_or(part, |room| part.min(room));
+    let usd = |part: Usd, room| Usd::from_nanos(least(part.nanos(), room));
+    reserve.hold.list = usd(before.list, room.list);
+    reserve.hold.effective = usd(before.effective, room.effective);
+    reserve.hold.tokens = least(before.tokens, room.tokens);
+    reserve.hold != before && reserve.hold.list > Usd::ZERO
 }
 
 /// The sum of two charges, `None` on overflow.

@@ -4,10 +4,11 @@ use super::Engine;
 use super::judge::is_sane;
 use super::reserve::NotLive;
 use super::state::{Reservation, wide};
-use crate::command::{ProvablyUnbilled, Record, Settle};
+use crate::command::{Audit, ProvablyUnbilled, Record, Settle};
 use crate::entry::{Entry, Settled, Sink, WindowIds};
 use crate::outcome::{Crossing, Outcome, Rejection, Settlement};
 use crate::reservation::{Past, State};
+use crate::variant::Variant;
 use bursar_core::limits::RECORD_BYTES_MAX;
 use bursar_core::{Charge, Measure, ReservationId, Timestamp, Usd};
 
@@ -16,7 +17,7 @@ impl Engine {
     pub(super) fn settle(
         &mut self,
         now: Timestamp,
-        settle: Settle,
+        mut settle: Settle,
         journal: &mut impl Sink<Entry>,
     ) -> Outcome {
         if !is_sane(&settle.charge) {
@@ -28,6 +29,9 @@ impl Engine {
         let Some(open) = self.find(settle.id).and_then(|slot| self.reservations.get(slot)) else {
             return self.settled_before(settle.id, &settle.charge);
         };
+        if self.wrong(Variant::CapAtHold) {
+            settle.charge = lesser(&settle.charge, &open.hold);
+        }
         match self.settlement(now, open, &settle.charge) {
             Ok((settlement, windows)) => {
                 let entry = Entry::Settled(Settled {
@@ -59,6 +63,11 @@ impl Engine {
             return Outcome::Rejected(Rejection::Record);
         }
         match self.live(id) {
+            Err(NotLive::Open(_)) if self.wrong(Variant::ReleaseSuspense) => {
+                let audit = Audit { actor: "nobody".into(), reason: "wrong on purpose".into() };
+                let entry = Entry::Forgiven { at: now, id, audit };
+                self.commit(entry, journal).map_or_else(Outcome::Rejected, |()| Outcome::Released)
+            }
             Ok(_) => {
                 let entry = Entry::Released { at: now, id, reason, record };
                 self.commit(entry, journal).map_or_else(Outcome::Rejected, |()| Outcome::Released)
@@ -101,6 +110,16 @@ impl Engine {
         }
         let overage = excess(charge, &open.hold);
         Ok((Settlement { from: open.state, hold: open.hold, overage, crossings }, windows))
+    }
+}
+
+/// For the wrong variant: the lesser of two charges, part by part.
+fn lesser(one: &Charge, other: &Charge) -> Charge {
+    Charge {
+        list: one.list.min(other.list),
+        effective: one.effective.min(other.effective),
+        tokens: one.tokens.min(other.tokens),
+        requests: one.requests.min(other.requests),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::hash::{Hash, Seed};
 use crate::index::Found;
 use crate::period::Interval;
 use crate::slab::Slot;
+use crate::variant::Variant;
 use crate::window::{PerValues, WindowKey};
 use bursar_core::{Attributes, Timestamp};
 use smallvec::SmallVec;
@@ -61,11 +62,14 @@ impl Engine {
     fn touch(&self, now: Timestamp, attributes: &Attributes, slot: Slot, own: &BudgetSlot) -> Option<Touch> {
         let budget = &*own.budget;
         let hard = budget.mode == Mode::Hard;
-        let interval = own.interval_at(now);
+        let mut interval = own.interval_at(now);
+        if self.wrong(Variant::ForgetPeriod) {
+            interval = Interval::ALWAYS;
+        }
         let mut touch = Touch {
             budget: slot,
             interval,
-            shared: false,
+            shared: self.wrong(Variant::ShareAll),
             window: None,
             credit: 0,
             before_unknown: false,
@@ -89,7 +93,7 @@ impl Engine {
             }
             Missing::Shared | Missing::Skip | Missing::Refuse => {}
         }
-        touch.window = self.find_window(slot, own, interval, Some(attributes));
+        touch.window = self.find_window(slot, own, interval, (!touch.shared).then_some(attributes));
         let full = !budget.per.is_empty()
             && own.windows.len() >= usize::try_from(budget.windows_max).unwrap_or(usize::MAX);
         if touch.window.is_none() && full {
@@ -118,6 +122,10 @@ impl Engine {
         touch.before_unknown = window.is_none() && own.paged > 0;
         let unused = window.map_or(wide(limit), |window| wide(limit) + wide(window.credit) - window.used());
         let cap = wide(limit) * i128::from(budget.rollover_cap_pct) / 100;
+        if self.wrong(Variant::CompoundRollover) {
+            touch.credit = i64::try_from(unused.max(0)).unwrap_or(0);
+            return;
+        }
         touch.credit = i64::try_from(unused.clamp(0, wide(limit)).min(cap)).unwrap_or(0);
     }
     /// The window in memory for these values of `per` (`None`: of all who omit them).

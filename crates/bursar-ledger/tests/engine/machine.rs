@@ -20,7 +20,7 @@ pub(crate) enum Step {
     Remove(u32),
     Reserve {
         n: u128,
-        attributes: Attributes,
+        attributes: Box<Attributes>,
         hold: Charge,
         estimate: Charge,
         ttl: i64,
@@ -163,7 +163,10 @@ impl ReferenceStateMachine for Reference {
         let n = || 0u128..40;
         let ttl = || prop_oneof![Just(600i64), 1i64..100];
         let reserve = (n(), requests(), charges(), charges(), ttl()).prop_map(
-            |(n, attributes, hold, estimate, ttl)| Step::Reserve { n, attributes, hold, estimate, ttl },
+            |(n, attributes, hold, estimate, ttl)| {
+                let attributes = Box::new(attributes);
+                Step::Reserve { n, attributes, hold, estimate, ttl }
+            },
         );
         let seconds =
             prop_oneof![5 => 1i64..300, 2 => 1_000i64..90_000, 1 => -4_000i64..0, 1 => Just(2_700_000)];
@@ -319,7 +322,7 @@ impl Machine {
             Step::Put(budget) => self.apply(now, Command::PutBudget(Arc::from(budget))),
             Step::Remove(budget) => self.apply(now, Command::RemoveBudget(BudgetId(budget))),
             Step::Reserve { n, attributes, hold, estimate, ttl } => {
-                let mut reserve = Reserve::new(id(n), attributes, hold, now.plus_seconds(ttl));
+                let mut reserve = Reserve::new(id(n), *attributes, hold, now.plus_seconds(ttl));
                 reserve.estimate = Some(estimate);
                 self.reserve(now, reserve)
             }

@@ -317,21 +317,23 @@ impl Model {
     pub(crate) fn suspend(&mut self, n: u128) -> Expected {
         let Some(hold) = self.holds.get(&n) else { return Expected::Unknown };
         match hold.state {
-            State::Live => Expected::Done { crossings: self.into_suspense(n) },
+            State::Live => Expected::Done { crossings: self.suspend_now(n) },
             State::Suspense => Expected::Duplicate,
             State::Settled | State::Released => Expected::Conflict,
         }
     }
-    fn into_suspense(&mut self, n: u128) -> usize {
+    fn suspend_now(&mut self, n: u128) -> usize {
         let policies = self.holds[&n].windows.iter().map(|key| self.budgets[&key.0].0.suspense);
-        let longest = policies.fold(Some(None), |longest: Option<Option<u32>>, policy| match policy {
+        let seconds = |policy| match policy {
             SuspensePolicy::Hold => None,
-            SuspensePolicy::EstimateAfter { seconds } => Some(longest?.max(Some(seconds))),
-        });
+            SuspensePolicy::EstimateAfter { seconds } => Some(seconds),
+        };
+        let all: Option<Vec<u32>> = policies.map(seconds).collect();
+        let longest = all.and_then(|seconds| seconds.into_iter().max());
         let now = self.now;
         let hold = self.holds.get_mut(&n).unwrap();
         hold.state = State::Suspense;
-        hold.alarm = longest.flatten().map(|seconds| now.plus_seconds(i64::from(seconds)));
+        hold.alarm = longest.map(|seconds| now.plus_seconds(i64::from(seconds)));
         self.cross(n)
     }
     pub(crate) fn forgive(&mut self, n: u128) -> Expected {
@@ -351,7 +353,7 @@ impl Model {
         let (mut suspended, mut estimated) = (Vec::new(), Vec::new());
         for (_, n) in due {
             if self.holds[&n].state == State::Live {
-                self.into_suspense(n);
+                self.suspend_now(n);
                 suspended.push(n);
             } else {
                 self.finish(n, State::Settled, self.holds[&n].estimate);
@@ -365,7 +367,7 @@ impl Model {
         let live = self.holds.iter().filter(|(_, hold)| hold.state == State::Live);
         let suspended: Vec<u128> = live.map(|(n, _)| *n).collect();
         for n in &suspended {
-            self.into_suspense(*n);
+            self.suspend_now(*n);
         }
         Expected::Expired { suspended, estimated: Vec::new() }
     }

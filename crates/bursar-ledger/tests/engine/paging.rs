@@ -168,3 +168,72 @@ fn a_snapshot_rebuilds_the_state() {
     check_invariants(&copy).unwrap();
     check_invariants(&world.engine).unwrap();
 }
+
+/// How many sessions; `BURSAR_SOAK_SESSIONS` for more.
+fn sessions() -> u128 {
+    std::env::var_os("BURSAR_SOAK_SESSIONS").map_or(20_000, |n| n.to_str().unwrap().parse().unwrap())
+}
+
+#[test]
+fn memory_is_bounded_by_what_is_active_not_by_what_ever_was() {
+    let mut budget = daily(1, 100).per(attribute("session"));
+    (budget.period.kind, budget.idle_after_s, budget.windows_max) = (PeriodKind::Total, 60, 2_000);
+    let (mut engine, mut store) = (bursar_ledger::Engine::new(), Store::default());
+    let (mut now, mut from, mut highest) = (World::new().now, 0, 0);
+    // Nothing is kept of the journal: what counts is the engine's own memory.
+    let mut journal = Vec::new();
+    let put = Command::PutBudget(std::sync::Arc::new(budget));
+    assert_eq!(engine.apply(now, put, &mut journal), Outcome::BudgetPut);
+    for n in 1..=sessions() {
+        // Every tenth session is an old one that comes back.
+        let session = if n % 10 == 0 { n / 2 } else { n };
+        let request = attributes(&[("session", &format!("s{session}"))]);
+        let mut reserve = Reserve::new(id(n), request, nanos(40), now.plus_seconds(600));
+        loop {
+            match engine.apply(now, Command::Reserve(reserve.clone()), &mut journal) {
+                Outcome::NotLoaded(missing) => {
+                    for image in missing.keys.iter().filter_map(|key| store.take(key)) {
+                        assert_eq!(
+                            engine.apply(now, Command::PageIn(Box::new(image)), &mut journal),
+                            Outcome::PagedIn
+                        );
+                    }
+                    reserve.looked_up = Some(missing.epoch);
+                }
+                Outcome::Reserved(held) => {
+                    // A multiple of twenty visits a session whose number is a multiple of ten, which nobody visited.
+                    let first = n % 10 != 0 || n % 20 == 0;
+                    assert_eq!(
+                        held.windows[0].remaining,
+                        Some(if first { 60 } else { 30 }),
+                        "session {session}"
+                    );
+                    break;
+                }
+                other => panic!("session {session}: {other:?}"),
+            }
+        }
+        let settle =
+            bursar_ledger::Settle { id: id(n), charge: nanos(30), estimated: false, record: Box::default() };
+        assert!(matches!(engine.apply(now, Command::Settle(settle), &mut journal), Outcome::Settled(_)));
+        if n % 10 == 0 {
+            now = now.plus_seconds(1);
+            let (images, next) = engine.cold(now, from, 512);
+            from = next;
+            images.iter().for_each(|image| store.put(image));
+            let windows: Vec<(WindowId, u64)> =
+                images.iter().map(|image| (image.id, image.changed)).collect();
+            if !windows.is_empty() {
+                let count = windows.len();
+                assert_eq!(
+                    engine.apply(now, Command::PageOut(windows), &mut journal),
+                    Outcome::PagedOut(count)
+                );
+            }
+        }
+        highest = highest.max(engine.windows_in_memory());
+        journal.clear();
+    }
+    assert!(highest < 1_500, "{highest} windows in memory");
+    check_invariants(&engine).unwrap();
+}

@@ -4,7 +4,7 @@ use super::*;
 use crate::{Ending, Mock, Script};
 
 const BODY: &str =
-    r#"{"model":"mock-out-40-in-10-chunk_ms-2","stream":true,"messages":[{"role":"user","content":"x"}]}"#;
+    r#"{"model":"mock-out-40-in-10-chunk_ms-20","stream":true,"messages":[{"role":"user","content":"x"}]}"#;
 
 #[tokio::test]
 async fn counts_what_it_sent_and_what_came_back() {

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod agrees;
 mod faults;
 mod formats;
 mod recorded;

@@ -30,7 +30,10 @@ pub fn check(spec: &RowSpec) -> Result<(), Invalid> {
     if spec.aliases.len() > NAMES_MAX || spec.patterns.len() > PATTERNS_MAX {
         return wrong("aliases", format!("has more than {NAMES_MAX} names or {PATTERNS_MAX} patterns"));
     }
-    if let Some(all) = spec.patterns.iter().find(|pattern| pattern.as_str().trim_matches('*').is_empty()) {
+    let free = !spec.rates.is_empty() && spec.rates.iter().all(|(_, rate)| rate == Rate::ZERO);
+    if !(free && spec.variants.is_empty())
+        && let Some(all) = spec.patterns.iter().find(|pattern| pattern.as_str().trim_matches('*').is_empty())
+    {
         return wrong("patterns", format!("has \"{all}\", which every model matches; name a family"));
     }
     if let (Some(from), Some(until)) = (spec.effective_from, spec.effective_until)
@@ -95,7 +98,8 @@ fn rates(rates: &Rates, row: &str, path: &str) -> Result<(), Invalid> {
         rate(class, value, row, &format!("{path}{class}"))?;
     }
     let write = |class| rates.get(class);
-    if let (None, Some(_)) = (write(UsageClass::CacheWrite5m), write(UsageClass::CacheWrite1h)) {
+    let missing = write(UsageClass::CacheWrite5m).is_none() && write(UsageClass::CacheWrite1h).is_some();
+    if missing && path.is_empty() {
         let field = format!("{path}cache_write_5m");
         return Err(Invalid::new(row, &field, "is missing: a row with cache_write_1h states both"));
     }

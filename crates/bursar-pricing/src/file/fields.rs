@@ -111,11 +111,11 @@ impl<'a> Fields<'a> {
                     for (name, value) in by_name {
                         let path = format!("{field}.{name}");
                         let text = value.as_str().ok_or_else(|| self.not_a_rate(&path, value))?;
-                        found.push(Variant {
-                            class,
-                            name: name.as_str().into(),
-                            rate: self.rate(class, &path, text)?,
-                        });
+                        let rate = self.rate(class, &path, text)?;
+                        match name.as_str() {
+                            "default" => rates.set(class, rate),
+                            name => found.push(Variant { class, name: name.into(), rate }),
+                        }
                     }
                 }
                 Some(other) => return Err(self.not_a_rate(field, other)),

@@ -54,10 +54,11 @@ pub fn row_to_toml(spec: &RowSpec) -> String {
             put(class.as_str(), rate_text(class, rate));
         }
         if !variants.is_empty() {
-            let inner = variants
+            let default = spec.rates.get(class).map(|rate| format!("default = {}", rate_text(class, rate)));
+            let named = variants
                 .iter()
                 .map(|variant| format!("{} = {}", key(&variant.name), rate_text(class, variant.rate)));
-            put(class.as_str(), braces(inner));
+            put(class.as_str(), braces(default.into_iter().chain(named)));
         }
     }
     facts(&spec.facts, &mut put);

@@ -22,6 +22,7 @@ cache_write_1h = "6"
 output = "15"
 web_search = { high = "0.012", low = "0.01", medium = "0.01" }
 request = "0.001"
+image = { default = "0.04", "1024x1024/hd" = "0.08" }
 context = 200000
 max_output = 64000
 tools = true
@@ -134,4 +135,11 @@ fn rows_of_a_file_must_not_contradict_each_other() {
     let stolen = "[[price]]\nprovider = \"p\"\nmodel = \"m\"\ninput = \"1\"\n\
                   [[price]]\nprovider = \"p\"\nmodel = \"n\"\naliases = [\"m\"]\ninput = \"1\"\n";
     assert!(PriceBook::from_toml(stolen, "mine.toml").is_err());
+}
+
+#[test]
+fn the_example_in_the_documentation_is_a_price_file() {
+    let page = include_str!("../../../../docs/reference/pricing.md");
+    let example = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert_eq!(file::parse(example).unwrap().len(), 1);
 }

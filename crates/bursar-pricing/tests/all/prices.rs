@@ -13,6 +13,7 @@ fn a_cost_is_exact_by_line_and_rounded_up_once() {
     assert_eq!(amounts(&cost), "input 0.003, cache_read 0.00009, cache_write_5m 0.00075, output 0.0075");
     assert_eq!(cost.list, Usd::parse("0.01134").unwrap());
     assert_eq!((cost.tier_index, cost.tier_context), (None, 1500));
+    assert!(!cost.lines.spilled(), "the usual lines need no allocation");
     let tiny = crate::common::row(spec("input 0.000001"));
     assert_eq!(bill(&tiny, "input 1").list, Usd::ONE_NANO, "one pico-USD is not nothing");
 }
@@ -194,6 +195,14 @@ fn a_billed_cost_is_taken_only_where_preferred() {
     assert_eq!(cost.list_or_billed(Some(2_000_000_001), true), Usd::from_nanos(2_000_001));
     assert_eq!(cost.list_or_billed(Some(2_000_000_001), false), cost.list);
     assert_eq!(cost.list_or_billed(None, true), cost.list);
+}
+
+#[test]
+fn repricing_a_past_record_is_an_adjustment() {
+    let old = bill(&row(spec("input 3")), "input 1000");
+    let new = bill(&row(spec("input 2")), "input 1000");
+    assert_eq!(new.adjustment(old.list), Usd::parse("-0.001").unwrap());
+    assert_eq!(old.lines[0].rate_text(), "3");
 }
 
 #[test]

@@ -66,3 +66,8 @@ pub(crate) fn count(row: &Row<'_>, column: &str) -> rusqlite::Result<u64> {
 pub(crate) fn integer(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
+
+/// A counter that may not be there yet; what is not there, or negative, is 0.
+pub(crate) fn unsigned(raw: Option<i64>) -> u64 {
+    raw.and_then(|raw| u64::try_from(raw).ok()).unwrap_or(0)
+}

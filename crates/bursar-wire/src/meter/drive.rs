@@ -63,6 +63,8 @@ pub(crate) struct Drive<R: Format> {
     /// A document is begun and not yet ended.
     open: bool,
     broken: bool,
+    /// A line that belongs in a stream was met.
+    recognised: bool,
     body_bytes: u64,
 }
 
@@ -82,6 +84,7 @@ impl<R: Format> Drive<R> {
             begun: false,
             open: false,
             broken: false,
+            recognised: false,
             body_bytes: 0,
         }
     }
@@ -120,15 +123,20 @@ impl<R: Format> Drive<R> {
             match part {
                 Part::Data(part) => {
                     self.data.push(part);
-                    self.open = true;
+                    (self.open, self.recognised) = (true, true);
                     self.scanner.feed(part, &mut self.reader);
                 }
                 Part::Newline => {
                     self.data.push(b"\n");
                     self.scanner.feed(b"\n", &mut self.reader);
                 }
+                Part::NameLine => {
+                    self.name = Head::default();
+                    self.recognised = true;
+                }
                 Part::Name(part) => self.name.push(part),
-                Part::Comment | Part::Other => {}
+                Part::Comment => self.recognised = true,
+                Part::Other => {}
                 Part::End => self.end_event(),
             }
         }
@@ -191,14 +199,14 @@ impl<R: Format> Drive<R> {
             Framing::Sse(_) => {
                 // The last event needs no blank line where the connection's end stands for it.
                 self.end_event();
-                !self.broken
+                !self.broken && (self.recognised || !self.begun)
             }
             Framing::Json => self.scanner.finish(&mut self.reader),
             Framing::JsonLines => {
                 if self.open {
                     self.end_document();
                 }
-                !self.broken && self.begun
+                !self.broken
             }
         };
         if !whole {

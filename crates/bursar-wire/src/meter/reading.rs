@@ -36,7 +36,7 @@ pub struct Reading {
     pub text_bytes_by_choice: SmallVec<[u64; 2]>,
     /// Bytes of base64 of generated audio and images.
     pub media_bytes: u64,
-    /// Bytes of the whole body.
+    /// Bytes of the whole body, decoded.
     pub body_bytes: u64,
     /// The error that the answer carried.
     pub error: Option<ProviderError>,
@@ -119,7 +119,7 @@ pub enum Anomaly {
     CacheWriteSplit,
     /// More choices or models than are counted apart.
     ListCut,
-    /// The body is in an encoding that cannot be read here: nothing was metered.
+    /// The body is in an encoding that cannot be read here, or not in the one it claims: it was metered in part at most.
     Encoded,
 }
 

@@ -11,6 +11,8 @@ pub(crate) enum Part<'a> {
     Data(&'a [u8]),
     /// A further `data` line begins: the standard joins it by a newline.
     Newline,
+    /// An `event` line begins: its value replaces a former one.
+    NameLine,
     /// A part of the value of an `event` line.
     Name(&'a [u8]),
     /// A comment line ended.
@@ -88,8 +90,8 @@ impl Events {
                         b':' => {
                             let field = self.known_field();
                             self.state = State::Space(field);
-                            if field == Field::Data && std::mem::replace(&mut self.data_lines, true) {
-                                return Some(Part::Newline);
+                            if let Some(part) = self.begin_value(field) {
+                                return Some(part);
                             }
                         }
                         _ => {
@@ -146,10 +148,14 @@ impl Events {
             self.data_lines = false;
             return Some(Part::End);
         }
+        self.begin_value(field).or((field == Field::Other).then_some(Part::Other))
+    }
+
+    fn begin_value<'a>(&mut self, field: Field) -> Option<Part<'a>> {
         match field {
             Field::Data => std::mem::replace(&mut self.data_lines, true).then_some(Part::Newline),
-            Field::Name => None,
-            Field::Comment | Field::Other => Some(Part::Other),
+            Field::Name => Some(Part::NameLine),
+            Field::Comment | Field::Other => None,
         }
     }
 

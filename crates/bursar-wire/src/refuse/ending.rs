@@ -1,6 +1,6 @@
 //! The last event of a stream that Bursar cuts: an error in the form that the format's own clients raise.
 
-use super::shape;
+use super::{RefusalStatus, shape};
 use crate::route::Framing;
 use bursar_core::{ApiFormat, Family, Refusal};
 use serde::Serialize;
@@ -23,7 +23,7 @@ pub struct StreamEnd {
 /// The bytes that end the stream. The gateway writes them and closes.
 #[must_use]
 pub fn end_stream(format: ApiFormat, end: &StreamEnd) -> Vec<u8> {
-    let status = end.refusal.code.status();
+    let status = RefusalStatus::Native.of(format, end.refusal.code);
     let error = shape::body(format, &end.refusal, status);
     let json = match format {
         ApiFormat::OpenAiResponses => text(&Failed::of(format, end, status)),

@@ -3,6 +3,7 @@
 use super::numbers::Numbers;
 use bursar_core::{ApiFormat, Code, Family, Refusal};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 /// An error body of one family, with Bursar's numbers beside the error object.
 #[derive(Serialize)]
@@ -101,6 +102,20 @@ pub(super) fn body(format: ApiFormat, refusal: &Refusal, status: u16) -> Body {
             bursar: numbers,
         }),
         Family::Ollama => Body::Ollama(Ollama { error: message, bursar: numbers }),
+    }
+}
+
+/// The error body that says that nothing is there.
+pub(super) fn absent(family: Family, status: u16, message: &str) -> Value {
+    match family {
+        Family::OpenAi => json!({"error": {
+            "message": message, "type": "invalid_request_error", "param": null, "code": "not_found",
+        }}),
+        Family::Anthropic => {
+            json!({"type": "error", "error": {"type": "not_found_error", "message": message}})
+        }
+        Family::Gemini => json!({"error": {"code": status, "message": message, "status": "NOT_FOUND"}}),
+        Family::Ollama => json!({"error": message}),
     }
 }
 

@@ -141,3 +141,13 @@ fn a_stream_ends_with_an_event_that_its_clients_raise() {
     }
     insta::assert_snapshot!("ends", all);
 }
+
+#[test]
+fn nothing_there_is_said_in_each_familys_shape() {
+    let mut all = String::new();
+    for family in Family::ALL {
+        let said = not_found(family, 404, spent().request_id, "there is no model `gpt-9`");
+        all.push_str(&format!("== {family}\n{}\n\n", shown(&said)));
+    }
+    insta::assert_snapshot!("absent", all);
+}

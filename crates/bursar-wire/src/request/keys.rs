@@ -47,7 +47,7 @@ impl Keys {
         match self.look_alike(key) {
             None => Ok(None),
             Some(name) => {
-                let how = if key.escaped { "with escapes" } else { "in another case" };
+                let how = if key.escaped() { "with escapes" } else { "in another case" };
                 let message = format!("is spelled {how}; spell it `{name}`");
                 Err(InputError::new(key.start, message).under(name))
             }
@@ -59,7 +59,7 @@ impl Keys {
     fn look_alike(&self, key: &Text<'_>) -> Option<&'static str> {
         // The quick way out: no escape, and no length that a look-alike could have.
         let long = key.raw.len() > 64;
-        if !key.escaped && (long || !self.names.iter().any(|name| may_fold_to(key.raw, name))) {
+        if !key.escaped() && (long || !self.names.iter().any(|name| may_fold_to(key.raw, name))) {
             return None;
         }
         let decoded = key.decode()?;
@@ -106,7 +106,7 @@ mod tests {
     const NAMES: &[&str] = &["model", "stream", "maxOutputTokens"];
 
     fn admit(keys: &mut Keys, raw: &'static str) -> Result<Option<&'static str>, String> {
-        let key = Text { raw: raw.as_bytes(), start: 7, escaped: raw.contains('\\') };
+        let key = Text { raw: raw.as_bytes(), start: 7, saved: raw.matches('\\').count() };
         keys.admit(&key).map_err(|error| error.to_string())
     }
 

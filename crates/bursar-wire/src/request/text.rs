@@ -9,15 +9,11 @@ pub(crate) struct Text<'a> {
     pub(crate) raw: &'a [u8],
     /// The byte of the opening quote.
     pub(crate) start: usize,
-    /// Whether there is a backslash in it.
-    pub(crate) escaped: bool,
+    /// By how many bytes its escapes are longer than what they stand for, at least; 0 when there are none.
+    pub(crate) saved: usize,
 }
 
-impl<'a> Text<'a> {
-    /// The text itself, where no escape stands in it.
-    pub(crate) fn plain(&self) -> Option<&'a str> {
-        if self.escaped { None } else { std::str::from_utf8(self.raw).ok() }
-    }
+impl Text<'_> {
     /// The text, decoded. `None` when an escaped surrogate stands alone: it has no text.
     pub(crate) fn decode(&self) -> Option<String> {
         let raw = std::str::from_utf8(self.raw).ok()?;
@@ -45,29 +41,21 @@ impl<'a> Text<'a> {
         text.push_str(rest);
         Some(text)
     }
-    /// Bytes of the decoded text, at least.
+    /// Whether there is an escape in it.
+    pub(crate) const fn escaped(&self) -> bool {
+        self.saved > 0
+    }
+    /// Bytes of the decoded text, or a little more.
     pub(crate) fn decoded_len(&self) -> u64 {
-        let raw = u64::try_from(self.raw.len()).unwrap_or(u64::MAX);
-        if !self.escaped {
-            return raw;
-        }
-        let mut saved = 0u64;
-        let mut rest = self.raw;
-        while let Some(at) = memchr::memchr(b'\\', rest) {
-            let tail = rest.get(at..).unwrap_or_default();
-            // `\u0041` is at most three bytes of UTF-8, half of a pair counts two; the others are one byte.
-            let (length, bytes) = match tail.get(1) {
-                Some(b'u') => (6, if tail.get(2..4).is_some_and(|high| high == b"00") { 2 } else { 3 }),
-                _ => (2, 1),
-            };
-            saved += length - bytes;
-            rest = rest.get(at + usize::try_from(length).unwrap_or(2)..).unwrap_or_default();
-        }
-        raw - saved
+        u64::try_from(self.raw.len() - self.saved.min(self.raw.len())).unwrap_or(u64::MAX)
     }
     /// Where it stands, quotes included.
     pub(crate) const fn span(&self) -> Span {
         Span { start: self.start, end: self.start + self.raw.len() + 2 }
+    }
+    /// As it can stand in the path of an error: cut short.
+    pub(crate) fn lossy(&self) -> String {
+        String::from_utf8_lossy(self.raw.get(..64).unwrap_or(self.raw)).into_owned()
     }
     /// Whether it is `name`, byte for byte, without escapes.
     pub(crate) fn is(&self, name: &str) -> bool {
@@ -92,21 +80,24 @@ fn unicode(hex: &str) -> Option<(char, &str)> {
 #[cfg(test)]
 mod tests {
     use super::Text;
+    use crate::request::scan::Scanner;
     use proptest::prelude::*;
 
-    fn text(raw: &str) -> Text<'_> {
-        Text { raw: raw.as_bytes(), start: 0, escaped: raw.contains('\\') }
+    /// A string as the scanner gives it; `raw` stands between quotes.
+    fn with_text<T>(raw: &str, look: impl FnOnce(Text<'_>) -> T) -> T {
+        let json = format!("\"{raw}\"");
+        look(Scanner::new(json.as_bytes()).unwrap().string().unwrap())
+    }
+    fn decoded(raw: &str) -> Option<String> {
+        with_text(raw, |text| text.decode())
     }
 
     #[test]
     fn escapes_decode_as_json_says() {
-        assert_eq!(
-            text(r#"a\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00z"#).decode().unwrap(),
-            "a\"\\/\u{8}\u{c}\n\r\té😀z"
-        );
-        assert_eq!(text(r"\ud83d").decode(), None, "half a pair has no text");
-        assert_eq!(text(r"\udc00\ud83d").decode(), None);
-        assert_eq!(text(r"\ud83dA").decode(), None);
+        assert_eq!(decoded(r#"a\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00z"#).unwrap(), "a\"\\/\u{8}\u{c}\n\r\té😀z");
+        assert_eq!(decoded(r"\ud83d"), None, "half a pair has no text");
+        assert_eq!(decoded(r"\udc00\ud83d"), None);
+        assert_eq!(decoded(r"\ud83dA"), None);
     }
 
     proptest! {
@@ -114,12 +105,21 @@ mod tests {
         fn the_length_is_never_less_than_the_decoded_text(original: String) {
             let json = serde_json::to_string(&original).unwrap();
             let ascii: String = original.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
-            for raw in [json.trim_matches('"').to_owned(), ascii] {
-                // A trailing escaped quote is trimmed by `trim_matches`; leave such texts to the other form.
-                if let Some(decoded) = text(&raw).decode() {
-                    prop_assert!(text(&raw).decoded_len() >= u64::try_from(decoded.len()).unwrap());
-                    prop_assert!(text(&raw).decoded_len() <= u64::try_from(raw.len()).unwrap());
-                }
+            for raw in [&json[1..json.len() - 1], &ascii] {
+                let (decoded, length) = with_text(raw, |text| (text.decode().unwrap(), text.decoded_len()));
+                prop_assert_eq!(&decoded, &original);
+                prop_assert!(length >= u64::try_from(original.len()).unwrap());
+                prop_assert!(length <= u64::try_from(raw.len()).unwrap());
+            }
+        }
+
+        #[test]
+        fn a_string_ends_where_it_ends(plain in "[^\"\\\\\\x00-\\x1f]{0,300}", stop in "[\"\\\\\\x00-\\x1f]") {
+            let json = format!("\"{plain}{stop}");
+            let found = Scanner::new(json.as_bytes()).unwrap().string();
+            match stop.as_str() {
+                "\"" => prop_assert_eq!(found.unwrap().raw, plain.as_bytes()),
+                _ => prop_assert!(found.is_err()),
             }
         }
     }

@@ -75,7 +75,7 @@ pub(super) fn path(route: &SpendRoute, model: &str) -> String {
         (Action::BatchEmbed, _, _) => "batchEmbedContents",
         (Action::Main, ApiFormat::GeminiEmbed, _) => "embedContent",
         (Action::Main, _, Some(true)) => "streamGenerateContent",
-        (Action::Main, _, _) => "generateContent",
+        (Action::Main | Action::Compact, _, _) => "generateContent",
     };
     format!("/{}/models/{}:{verb}", route.version.as_str(), percent_encode(model))
 }

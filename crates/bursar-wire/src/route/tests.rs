@@ -16,6 +16,7 @@ fn every_format_has_its_path() {
         ("/v1/chat/completions", ApiFormat::OpenAiChat),
         ("/v1/completions", ApiFormat::OpenAiCompletions),
         ("/v1/responses", ApiFormat::OpenAiResponses),
+        ("/v1/responses/compact", ApiFormat::OpenAiResponses),
         ("/v1/embeddings", ApiFormat::OpenAiEmbeddings),
         ("/v1/messages?beta=true", ApiFormat::AnthropicMessages),
         ("/v1beta/models/gemini-2.5-pro:generateContent", ApiFormat::GeminiGenerate),
@@ -112,7 +113,7 @@ fn what_has_no_meter_is_named() {
         ("POST", "/v1/threads/t/runs", Surface::Assistants),
         ("POST", "/v1/moderations", Surface::Moderations),
         ("GET", "/v1/responses/resp_1", Surface::Stored),
-        ("POST", "/v1/responses/compact", Surface::Stored),
+        ("POST", "/v1/responses/resp_1/cancel", Surface::Stored),
         ("GET", "/v1/chat/completions", Surface::Stored),
         ("POST", "/v1/complete", Surface::Legacy),
         ("POST", "/v1beta/cachedContents", Surface::CachedContents),
@@ -151,4 +152,20 @@ fn the_key_in_a_path_is_split_off() {
     assert_eq!(split_path_key("/k/bsr_1"), (Some("bsr_1"), "/"));
     assert_eq!(split_path_key("/k//v1/models"), (None, "/k//v1/models"));
     assert_eq!(split_path_key("/v1/models"), (None, "/v1/models"));
+}
+
+#[test]
+fn the_reference_lists_every_surface_with_its_paths() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/surfaces.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    for surface in Surface::ALL {
+        let paths: Vec<String> = surface.paths().iter().map(|path| format!("`{path}`")).collect();
+        let row = format!("| `{}` | {} | {}", surface.as_str(), surface.title(), paths.join(", "));
+        assert!(page.contains(&row), "docs/reference/surfaces.md has no row\n{row}");
+        assert_eq!(Surface::parse(surface.as_str()), Some(*surface));
+        assert!(surface.message().contains(surface.as_str()));
+    }
+    for format in ApiFormat::ALL {
+        assert!(page.contains(&format!("| `{format}` |")), "{format}");
+    }
 }

@@ -160,15 +160,6 @@ proptest! {
     }
 }
 
-#[test]
-fn the_reading_is_the_same_byte_by_byte() {
-    for entry in recorded() {
-        let whole = super::read(entry.format, &entry.provider, entry.kind, &entry.body);
-        let bytes = super::read_pieces(entry.format, &entry.provider, entry.kind, entry.body.chunks(1));
-        assert_eq!(bytes, whole, "{}", entry.name);
-    }
-}
-
 /// What the stripper takes out of the recorded OpenAI streams: a usage-only chunk where there is one, else nothing.
 #[test]
 fn the_stripper_takes_the_usage_chunk_and_leaves_every_other_byte() {

@@ -1,0 +1,39 @@
+# What people and machines run. Each target works on a fresh clone.
+
+CARGO ?= cargo
+BURSAR := target/debug/bursar
+
+.PHONY: help build demo test lint bench soak test-clients test-agents fuzz
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' Makefile
+
+build: ## the binary, unoptimised
+	$(CARGO) build -p bursar
+
+demo: build ## budgets being enforced on live traffic, with fake providers
+	$(BURSAR) demo
+
+test: ## every test; ends in a line `N passed, N failed, N skipped`
+	.ci/test
+
+lint: ## format, lints, licences, advisories where they can be checked offline
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	.ci/licences
+
+bench: ## benchmarks, optimised as released
+	$(CARGO) build --profile dist -p bursar
+	$(CARGO) bench --workspace
+
+soak: ## the long tests: crashes by the thousand, long simulations
+	.ci/test --ignored
+
+test-clients: build ## the vendors' SDKs through the real binary
+	python3 tests/clients/run.py
+
+test-agents: build ## coding agents' command-line tools through the real binary
+	python3 tests/clients/agents.py
+
+fuzz: ## every fuzz target for FUZZ_SECONDS (default 60) each; needs nightly and cargo-fuzz
+	.ci/fuzz
