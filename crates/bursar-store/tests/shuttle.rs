@@ -129,6 +129,30 @@ fn callers_of_one_batch_are_all_woken_by_its_one_sync() {
 }
 
 #[test]
+fn fast_syncs_by_itself_what_nobody_waits_for() {
+    let until_synced = |ledger: &Arc<Ledger>, seq: Seq| {
+        while ledger.synced_seq() < seq {
+            thread::yield_now();
+        }
+    };
+    shuttle::check_random(
+        move || {
+            let (_, ledger) = begin(Durability::Fast);
+            let callers: Vec<_> = (1..=2u128)
+                .map(|caller| {
+                    let ledger = Arc::clone(&ledger);
+                    thread::spawn(move || reserve(&ledger, caller).unwrap())
+                })
+                .collect();
+            let last = callers.into_iter().map(|caller| caller.join().unwrap()).max().unwrap();
+            until_synced(&ledger, last);
+            ledger.close().unwrap();
+        },
+        SCHEDULES,
+    );
+}
+
+#[test]
 fn closing_while_others_reserve_loses_nothing_that_was_acknowledged() {
     for durability in [Durability::Sync, Durability::Fast] {
         shuttle::check_random(

@@ -35,11 +35,12 @@ pub struct Segments {
     files: Mutex<Files>,
 }
 
-/// One segment: from which entry on.
+/// One segment: from which entry on, and where the one before it ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Segment {
     pub(super) generation: u32,
     pub(super) first: Seq,
+    pub(super) previous_end: u32,
 }
 
 #[derive(Debug)]

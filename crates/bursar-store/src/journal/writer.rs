@@ -212,20 +212,32 @@ impl Journal for SegmentJournal {
 
 /// Makes the segment behind `end`, its header lasting before anything else is written to it.
 fn begin(segments: &Segments, end: End) -> Result<(Arc<dyn DiskFile>, u32), JournalError> {
-    let generation = end.generation.saturating_add(1);
+    begin_as(segments, end, end.generation.saturating_add(1), 0)
+}
+
+/// As [`begin`], of a certain generation, with so many entries given up between `end` and its first.
+pub(super) fn begin_as(
+    segments: &Segments,
+    end: End,
+    generation: u32,
+    lost: u64,
+) -> Result<(Arc<dyn DiskFile>, u32), JournalError> {
+    let first = end.next.plus(lost);
     let header = SegmentHeader {
         journal: segments.journal,
         generation,
         blocks: segments.blocks(),
-        first: end.next,
+        first,
         chain: end.chain,
+        previous: end.generation,
         previous_end: end.place,
+        lost,
         durability: segments.options.durability,
         boot_id: segments.options.boot_id.clone(),
     };
     let file = segments.take_spare(generation)?;
     file.write_at(0, &header.encode())?;
     file.sync()?;
-    segments.add(Segment { generation, first: end.next });
+    segments.add(Segment { generation, first, previous_end: end.place });
     Ok((file.into(), generation))
 }

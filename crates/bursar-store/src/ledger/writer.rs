@@ -177,7 +177,9 @@ impl Core {
         }
     }
 
+    /// Whether all that was decided is synced. Not what was written: between taking the buffer and noting that it was
+    /// written both would look done.
     fn is_idle(&self, state: &State) -> bool {
-        state.batch.is_empty() && self.written() == self.synced()
+        state.batch.next().before() == self.synced()
     }
 }

@@ -11,6 +11,7 @@ mod commits;
 mod faults;
 mod golden;
 mod random;
+mod repair;
 mod stories;
 mod support;
 mod upkeep;
