@@ -1,1 +1,20 @@
+//! The control plane: the admin API and what is drained from the journal.
 //!
+//! Invariant: nothing here can slow a request down or block it. There is no second, private API: command line and pages
+//! use what is served here.
+
+mod api;
+mod auth;
+mod drain;
+mod health;
+mod metrics;
+mod observer;
+mod page;
+mod problem;
+mod state;
+
+pub use api::{openapi, router};
+pub use drain::{DrainError, Drainer};
+pub use metrics::Metrics;
+pub use observer::Watcher;
+pub use state::{ControlError, State};

@@ -55,7 +55,8 @@ impl Intake {
     /// # Errors
     /// See [`IntakeError`].
     pub async fn read(&self, headers: &HeaderMap, mut body: Incoming) -> Result<Body, IntakeError> {
-        let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        let declared =
+            headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if declared.is_some_and(|length| length > REQUEST_BODY_BYTES_MAX) {
             return Err(IntakeError::TooLarge);
         }

@@ -2,8 +2,8 @@
 
 use crate::keys::HashedSecret;
 use crate::seal::Secret;
-use bursar_core::{ApiFormat, Attributes, Family, Multiplier, Pattern, Rate, Timestamp, Value};
-use bursar_pricing::{PriceBook, PriceRow};
+use bursar_core::{ApiFormat, Attributes, Family, Pattern, Timestamp, Value};
+use bursar_pricing::{Multipliers, PriceBook, PriceRow, UnknownModel};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,23 +38,6 @@ pub struct Project {
     pub unknown_model: Option<UnknownModel>,
     /// No longer in use: its keys are refused.
     pub active: bool,
-}
-
-/// What happens to a model that the price book does not know. The same rule holds and bills.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum UnknownModel {
-    /// Refuse with E-PRICE-001.
-    #[default]
-    Deny,
-    /// Price every input and output token at these rates.
-    FallbackPrice {
-        /// Per input token.
-        input: Rate,
-        /// Per output token.
-        output: Rate,
-    },
-    /// Price at nothing.
-    Free,
 }
 
 /// What kind of owner a key has.
@@ -165,8 +148,6 @@ pub struct Provider {
     pub credentials: Credentials,
     /// Whose rows of the price book apply.
     pub prices: Box<str>,
-    /// How it bills.
-    pub billing: Billing,
     /// How long to wait for what.
     pub timeouts: Timeouts,
     /// Providers to go on to, in order.
@@ -196,30 +177,7 @@ pub struct Credential {
     /// Its share of the traffic.
     pub weight: u32,
     /// From list cost to effective cost.
-    pub rate_multiplier: Multiplier,
-    /// The same for single API formats.
-    pub rate_multipliers: Vec<(ApiFormat, Multiplier)>,
-}
-
-impl Credential {
-    /// The multiplier for an API format: its own, else the general one.
-    #[must_use]
-    pub fn multiplier(&self, format: ApiFormat) -> Multiplier {
-        let own = self.rate_multipliers.iter().find(|(f, _)| *f == format);
-        own.map_or(self.rate_multiplier, |(_, multiplier)| *multiplier)
-    }
-}
-
-/// How a provider bills.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Billing {
-    /// By use.
-    #[default]
-    PayAsYouGo,
-    /// By use, against a quota per month.
-    MonthlyQuota,
-    /// Not at all: effective cost is zero, list cost is kept.
-    FreeTier,
+    pub multipliers: Multipliers,
 }
 
 /// How long to wait for what. There is no total timeout on a stream.

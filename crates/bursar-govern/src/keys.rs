@@ -95,9 +95,8 @@ mod tests {
 
     #[test]
     fn different_randomness_gives_different_secrets() {
-        let texts: std::collections::BTreeSet<String> = (0..=255u8)
-            .map(|n| PlainSecret::generate(KEY_PREFIX, [n; 32]).reveal().to_owned())
-            .collect();
+        let texts: std::collections::BTreeSet<String> =
+            (0..=255u8).map(|n| PlainSecret::generate(KEY_PREFIX, [n; 32]).reveal().to_owned()).collect();
         assert_eq!(texts.len(), 256);
     }
 }

@@ -3,11 +3,17 @@
 //! Invariant: no HTTP here, no clock, no environment. The gateway brings bytes and instants; the answers are values.
 
 pub mod admit;
+pub mod assemble;
+pub mod budget;
+pub mod calibrate;
 pub mod directory;
 pub mod governor;
 pub mod identify;
 pub mod keys;
+pub mod ports;
 pub mod quote;
+pub mod record;
+pub mod refuse;
 pub mod reservation;
 pub mod route;
 pub mod seal;

@@ -1,8 +1,8 @@
 //! Route: from the model a client asks for to the deployments that may serve it, in order, each with its price.
 
-use crate::directory::{Directory, Key, Provider, UnknownModel};
+use crate::directory::{Directory, Key, Provider};
 use bursar_core::{ApiFormat, Code, Refusal, RequestId, Timestamp};
-use bursar_pricing::PriceRow;
+use bursar_pricing::{PriceSource, Priced, UnknownModel};
 use std::sync::Arc;
 
 /// A model at one endpoint under its upstream name, and whose price applies.
@@ -14,15 +14,6 @@ pub struct Deployment {
     pub upstream_model: Option<Box<str>>,
     /// Its price.
     pub price: Priced,
-}
-
-/// What a deployment costs.
-#[derive(Clone)]
-pub enum Priced {
-    /// By a row of the price book or of the deployment itself.
-    Row(Arc<PriceRow>),
-    /// The price book does not know it; the project's rule applies.
-    Unknown(UnknownModel),
 }
 
 /// A deployment that was passed over, and why.
@@ -59,36 +50,38 @@ pub fn route(
     model: &str,
     request_id: RequestId,
 ) -> Result<Route, Refusal> {
-    let unknown = key.project.unknown_model.unwrap_or(directory.unknown_model);
+    let rule = key.project.unknown_model.as_ref().unwrap_or(&directory.unknown_model);
     let mut route = Route::default();
     match directory.models.get(model) {
         Some(listed) => {
             for at in &listed.deployments {
                 let name = at.upstream_model.as_deref().unwrap_or(model);
-                let price = at.price.clone().or_else(|| find(directory, &at.provider, name, now));
-                let price = price.map_or(Priced::Unknown(unknown), Priced::Row);
+                let own = at.price.clone().map(|row| Priced { row, source: PriceSource::Deployment });
+                let price = own.or_else(|| rule.price(&directory.prices, &at.provider.prices, name, now));
                 consider(&mut route, key, format, &at.provider, at.upstream_model.clone(), price);
             }
         }
         None => {
             let family = || directory.providers.iter().filter(|p| p.family == format.family());
             for provider in family() {
-                if let Some(row) = find(directory, provider, model, now) {
-                    consider(&mut route, key, format, provider, None, Priced::Row(row));
+                let known = UnknownModel::Deny.price(&directory.prices, &provider.prices, model, now);
+                if known.is_some() {
+                    consider(&mut route, key, format, provider, None, known);
                 }
             }
             if route.deployments.is_empty() && route.skipped.is_empty() {
                 for provider in family().take(1) {
-                    consider(&mut route, key, format, provider, None, Priced::Unknown(unknown));
+                    let price = rule.price(&directory.prices, &provider.prices, model, now);
+                    consider(&mut route, key, format, provider, None, price);
                 }
             }
         }
     }
-    if route.deployments.is_empty() { Err(nothing_left(&route, format, model, request_id)) } else { Ok(route) }
-}
-
-fn find(directory: &Directory, provider: &Provider, model: &str, now: Timestamp) -> Option<Arc<PriceRow>> {
-    directory.prices.find(&provider.prices, model, now).cloned()
+    if route.deployments.is_empty() {
+        Err(nothing_left(&route, format, model, request_id))
+    } else {
+        Ok(route)
+    }
 }
 
 fn consider(
@@ -97,22 +90,23 @@ fn consider(
     format: ApiFormat,
     provider: &Arc<Provider>,
     upstream_model: Option<Box<str>>,
-    price: Priced,
+    price: Option<Priced>,
 ) {
     let allowed = key.providers.is_empty()
         || key.providers.iter().any(|pattern| pattern.matches(provider.name.as_str()));
-    let reason = if provider.family != format.family() {
-        Some("family")
+    let mut skip = |reason| route.skipped.push(Skipped { provider: provider.name.to_string(), reason });
+    if provider.family != format.family() {
+        skip("family");
     } else if !allowed {
-        Some("not_allowed")
-    } else if matches!(price, Priced::Unknown(UnknownModel::Deny)) {
-        Some("no_price")
+        skip("not_allowed");
     } else {
-        None
-    };
-    match reason {
-        Some(reason) => route.skipped.push(Skipped { provider: provider.name.to_string(), reason }),
-        None => route.deployments.push(Deployment { provider: Arc::clone(provider), upstream_model, price }),
+        match price {
+            None => skip("no_price"),
+            Some(price) => {
+                let provider = Arc::clone(provider);
+                route.deployments.push(Deployment { provider, upstream_model, price });
+            }
+        }
     }
 }
 

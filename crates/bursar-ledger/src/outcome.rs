@@ -3,8 +3,9 @@
 use crate::budget::{BudgetError, BudgetId, Threshold};
 use crate::reservation::{Past, State};
 use crate::window::{WindowId, WindowKey};
+use bursar_core::amount::CostBasis;
 use bursar_core::refusal::Blocking;
-use bursar_core::{Charge, Code, Measure, ReservationId, Usd};
+use bursar_core::{Charge, Code, Measure, ReservationId, Timestamp, Usd};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -81,6 +82,12 @@ pub struct HeldWindow {
     pub budget: BudgetId,
     /// Which.
     pub window: WindowId,
+    /// The start of its period; absent for `total`.
+    pub starts_at: Option<Timestamp>,
+    /// What it counts.
+    pub measure: Measure,
+    /// Which cost it counts, where it counts money.
+    pub cost_basis: CostBasis,
     /// What is left in it after this hold; absent: unlimited. Negative in a soft window above its limit.
     pub remaining: Option<i64>,
 }

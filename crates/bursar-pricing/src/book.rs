@@ -12,7 +12,7 @@ use crate::timeline::{self, Segment};
 use crate::vendor;
 
 /// All dated prices. Immutable: an overlay or import makes another book, to be swapped in as a whole.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct PriceBook {
     layers: Vec<Layer>,
     providers: HashMap<Box<str>, Provider>,
@@ -28,7 +28,7 @@ struct Layer {
     rows: Arc<[RowSpec]>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Provider {
     /// By exact name: the model's, or one of its aliases.
     exact: HashMap<Box<str>, Timeline>,

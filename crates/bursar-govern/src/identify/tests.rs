@@ -9,7 +9,8 @@ fn value(text: &str) -> Value {
 }
 
 fn key(change: impl FnOnce(&mut Key)) -> Directory {
-    let project = Arc::new(Project { name: value("alpha"), require_budget: false, unknown_model: None, active: true });
+    let project =
+        Arc::new(Project { name: value("alpha"), require_budget: false, unknown_model: None, active: true });
     let bound = Attributes::new()
         .with(&Attribute::Project, value("alpha"))
         .with(&Attribute::Key, value("k1"))
@@ -53,7 +54,8 @@ fn only_a_known_live_key_is_a_caller() {
 
 #[test]
 fn a_client_cannot_choose_who_pays() {
-    let claims = Claims { user: Some("bob"), agent: Some("coder"), tags: Some("team=x, urgent"), ..Claims::default() };
+    let claims =
+        Claims { user: Some("bob"), agent: Some("coder"), tags: Some("team=x, urgent"), ..Claims::default() };
     let caller = ask(&key(|_| ()), Some("sk-1"), &claims).unwrap();
     assert_eq!(caller.attributes.get(&Attribute::User), Some(&value("ann")));
     assert_eq!(caller.attributes.get(&Attribute::Agent), Some(&value("coder")));
@@ -72,7 +74,8 @@ fn what_the_key_may_not_set_is_ignored_and_said() {
 
 #[test]
 fn a_value_that_no_attribute_can_have_is_refused_by_name() {
-    let refusal = ask(&key(|_| ()), Some("sk-1"), &Claims { run: Some("a\u{7}"), ..Claims::default() }).unwrap_err();
+    let refusal =
+        ask(&key(|_| ()), Some("sk-1"), &Claims { run: Some("a\u{7}"), ..Claims::default() }).unwrap_err();
     assert_eq!(refusal.code, Code::BadInput);
     assert!(refusal.message.contains("run"), "{}", refusal.message);
 }

@@ -189,7 +189,15 @@ impl Engine {
             let Some(window) = sight.window else { continue };
             windows.push(window.id);
             let remaining = sight.remaining();
-            held.windows.push(HeldWindow { budget: sight.own.budget.id, window: window.id, remaining });
+            let budget = &sight.own.budget;
+            held.windows.push(HeldWindow {
+                budget: budget.id,
+                window: window.id,
+                starts_at: window.interval.starts_at,
+                measure: budget.measure,
+                cost_basis: budget.cost_basis,
+                remaining,
+            });
         }
         if self.wrong(Variant::PartialHold) && windows.len() > 1 {
             windows.pop();

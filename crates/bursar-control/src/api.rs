@@ -1,0 +1,76 @@
+//! The routes of `/admin/v1` and the OpenAPI document that is generated from them.
+
+mod audit;
+mod budgets;
+mod checks;
+mod keys;
+mod ledger;
+mod prices;
+mod projects;
+mod providers;
+mod requests;
+mod users;
+
+use crate::state::State;
+use crate::{health, metrics};
+use axum::Router;
+use axum::routing::get;
+use std::sync::Arc;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Bursar admin API", description = "Projects, users, keys, budgets, requests and the ledger."),
+    modifiers(&Bearer),
+    security(("admin_token" = []))
+)]
+struct Document;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("admin_token", SecurityScheme::Http(scheme));
+    }
+}
+
+fn routes() -> OpenApiRouter<Arc<State>> {
+    let v1 = OpenApiRouter::new()
+        .merge(projects::routes())
+        .merge(users::routes())
+        .merge(keys::routes())
+        .merge(budgets::routes())
+        .merge(checks::routes())
+        .merge(requests::routes())
+        .merge(ledger::routes())
+        .merge(providers::routes())
+        .merge(prices::routes())
+        .merge(audit::routes());
+    OpenApiRouter::with_openapi(Document::openapi()).nest("/admin/v1", v1)
+}
+
+/// Everything that the control plane serves.
+pub fn router(state: Arc<State>) -> Router {
+    let (api, document) = routes().split_for_parts();
+    let text = document.to_pretty_json().unwrap_or_default();
+    api.route("/admin/openapi.json", get(move || std::future::ready(json(text.clone()))))
+        .route("/livez", get(health::livez))
+        .route("/health", get(health::readyz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics::answer))
+        .with_state(state)
+}
+
+/// The OpenAPI document.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes().split_for_parts().1
+}
+
+fn json(text: String) -> ([(axum::http::HeaderName, &'static str); 1], String) {
+    ([(axum::http::header::CONTENT_TYPE, "application/json")], text)
+}

@@ -1,0 +1,260 @@
+//! `/budgets`: limits, and where their windows stand.
+
+use crate::auth::Actor;
+use crate::page::{List, PageQuery};
+use crate::problem::Problem;
+use crate::state::{ControlError, State};
+use axum::Json;
+use axum::extract::{Path, Query, State as Shared};
+use axum::http::StatusCode;
+use bursar_govern::assemble;
+use bursar_govern::budget::BudgetDocument;
+use bursar_ledger::{Budget, Standing};
+use bursar_store::settings::{BudgetRow, ManagedBy};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// A budget: its name, its document, and where its windows of this period stand.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BudgetView {
+    /// Its id.
+    id: u32,
+    /// Its name.
+    name: String,
+    /// What it is about, as scopes are written: `platform`, `project`, `run`, ….
+    scope: String,
+    /// What it counts: `usd`, `tokens`, `requests`.
+    measure: String,
+    /// Limit, period, match and all the rest, as in `bursar.toml`.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    document: BudgetDocument,
+    /// `file` or `api`.
+    managed_by: String,
+    /// Whether it counts and refuses.
+    active: bool,
+    /// Rises with each change.
+    version: u64,
+    /// RFC 3339.
+    created_at: String,
+    /// Its windows of this period, those in memory; absent in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    windows: Option<Vec<WindowView>>,
+}
+
+/// Where a window stands. Amounts are decimal strings in the budget's measure.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WindowView {
+    /// The values of `per`; null where requests omit the attribute.
+    per: BTreeMap<String, Option<String>>,
+    /// Absent for `total`.
+    starts_at: Option<String>,
+    /// Absent for `total`.
+    ends_at: Option<String>,
+    /// Null: unlimited.
+    limit: Option<String>,
+    /// Settled.
+    settled: String,
+    /// Sent, and the bill is unknown: charged at its hold.
+    suspense: String,
+    /// Held by requests in flight.
+    held: String,
+    /// What is left; null: unlimited.
+    remaining: Option<String>,
+    /// What is above the limit.
+    over_limit: String,
+    /// What settled above its hold, so far.
+    overage: String,
+    /// Settled per day.
+    burn_per_day: String,
+    /// What will be settled at the end of the period at that pace.
+    projection: Option<String>,
+    /// Whole days until the end of the period.
+    days_left: Option<i64>,
+    /// When the next period begins.
+    resets_at: Option<String>,
+}
+
+/// What makes or changes a budget: its name beside the fields of `bursar.toml`.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct BudgetInput {
+    /// Its name; only when it is made.
+    name: Option<String>,
+    /// Whether it counts and refuses; default true.
+    active: Option<bool>,
+    /// Limit, period, match and all the rest, as in `bursar.toml`.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    document: serde_json::Map<String, serde_json::Value>,
+}
+
+pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(show, update, delete))
+        .routes(routes!(windows))
+}
+
+impl BudgetView {
+    fn of(row: &BudgetRow, windows: Option<Vec<WindowView>>) -> Result<Self, Problem> {
+        let budget = assemble::budget(row).map_err(ControlError::from)?;
+        Ok(Self {
+            id: row.id,
+            name: row.name.clone(),
+            scope: budget.scope(&Default::default()).kind(),
+            measure: budget.measure.as_str().to_owned(),
+            document: BudgetDocument::of(&budget),
+            managed_by: row.managed_by.to_string(),
+            active: row.active,
+            version: row.revision.version,
+            created_at: row.revision.created_at.to_string(),
+            windows,
+        })
+    }
+}
+
+impl WindowView {
+    fn of(budget: &Budget, standing: &Standing) -> Self {
+        let show = |amount: i64| budget.measure.format(amount);
+        let per = budget.per.iter().zip(&standing.per);
+        Self {
+            per: per
+                .map(|(attribute, value)| (attribute.to_string(), value.as_ref().map(ToString::to_string)))
+                .collect(),
+            starts_at: standing.starts_at.map(|at| at.to_string()),
+            ends_at: standing.ends_at.map(|at| at.to_string()),
+            limit: standing.limit.map(show),
+            settled: show(standing.settled),
+            suspense: show(standing.suspense),
+            held: show(standing.held),
+            remaining: standing.remaining.map(show),
+            over_limit: show(standing.over_limit),
+            overage: show(standing.overage),
+            burn_per_day: show(standing.burn_per_day),
+            projection: standing.projection.map(show),
+            days_left: standing.days_left,
+            resets_at: standing.resets_at.map(|at| at.to_string()),
+        }
+    }
+}
+
+/// Reads a document, with what is absent kept from `before`. A field set to null goes back to its default.
+fn merged(
+    before: Option<&serde_json::Value>,
+    input: serde_json::Map<String, serde_json::Value>,
+) -> Result<BudgetDocument, Problem> {
+    let mut fields = before.and_then(|json| json.as_object().cloned()).unwrap_or_default();
+    for (name, value) in input {
+        if value.is_null() {
+            fields.remove(&name);
+        } else {
+            fields.insert(name, value);
+        }
+    }
+    serde_json::from_value(fields.into()).map_err(|error| Problem::field("budget", error))
+}
+
+fn checked(state: &State, name: &str, document: &BudgetDocument) -> Result<(), Problem> {
+    let now = state.now();
+    document.to_budget(bursar_ledger::BudgetId(0), 1, name, now, true)?;
+    Ok(())
+}
+
+#[utoipa::path(get, path = "/budgets", tag = "budgets", params(PageQuery),
+    responses((status = 200, body = List<BudgetView>), (status = 401, body = Problem)))]
+async fn list(
+    _actor: Actor,
+    Shared(state): Shared<Arc<State>>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<List<BudgetView>>, Problem> {
+    let page = state.settings.budgets(&page.request())?;
+    let items = page.items.iter().map(|row| BudgetView::of(row, None)).collect::<Result<_, _>>()?;
+    Ok(Json(List { items, next_cursor: page.next_cursor }))
+}
+
+#[utoipa::path(post, path = "/budgets", tag = "budgets", request_body = BudgetInput,
+    responses((status = 201, body = BudgetView), (status = 409, body = Problem), (status = 422, body = Problem)))]
+async fn create(
+    actor: Actor,
+    Shared(state): Shared<Arc<State>>,
+    Json(input): Json<BudgetInput>,
+) -> Result<(StatusCode, Json<BudgetView>), Problem> {
+    let name = input.name.ok_or_else(|| Problem::field("name", "is missing"))?;
+    let document = merged(None, input.document)?;
+    checked(&state, &name, &document)?;
+    let row = state
+        .change(&actor.name, |change| State::upsert_budget(change, None, &name, &document, ManagedBy::Api))?;
+    Ok((StatusCode::CREATED, Json(BudgetView::of(&row, Some(standing(&state, &row)?))?)))
+}
+
+#[utoipa::path(get, path = "/budgets/{name}", tag = "budgets", params(("name" = String, Path)),
+    responses((status = 200, body = BudgetView), (status = 404, body = Problem)))]
+async fn show(
+    _actor: Actor,
+    Shared(state): Shared<Arc<State>>,
+    Path(name): Path<String>,
+) -> Result<Json<BudgetView>, Problem> {
+    let row = state.settings.budget(&name)?;
+    Ok(Json(BudgetView::of(&row, Some(standing(&state, &row)?))?))
+}
+
+#[utoipa::path(get, path = "/budgets/{name}/windows", tag = "budgets", params(("name" = String, Path)),
+    responses((status = 200, body = List<WindowView>), (status = 404, body = Problem)))]
+async fn windows(
+    _actor: Actor,
+    Shared(state): Shared<Arc<State>>,
+    Path(name): Path<String>,
+) -> Result<Json<List<WindowView>>, Problem> {
+    let row = state.settings.budget(&name)?;
+    Ok(Json(List { items: standing(&state, &row)?, next_cursor: None }))
+}
+
+#[utoipa::path(patch, path = "/budgets/{name}", tag = "budgets", params(("name" = String, Path)),
+    request_body = BudgetInput,
+    responses((status = 200, body = BudgetView), (status = 404, body = Problem), (status = 422, body = Problem)))]
+async fn update(
+    actor: Actor,
+    Shared(state): Shared<Arc<State>>,
+    Path(name): Path<String>,
+    Json(input): Json<BudgetInput>,
+) -> Result<Json<BudgetView>, Problem> {
+    let row = state.settings.budget(&name)?;
+    let document = merged(Some(&row.document), input.document)?;
+    checked(&state, &name, &document)?;
+    let json = serde_json::to_value(&document).map_err(|error| Problem::field("budget", error))?;
+    let wanted = BudgetRow {
+        name: input.name.unwrap_or_else(|| row.name.clone()),
+        document: json,
+        active: input.active.unwrap_or(row.active),
+        ..row
+    };
+    let row = state.change(&actor.name, |change| Ok::<_, ControlError>(change.update_budget(&wanted)?))?;
+    Ok(Json(BudgetView::of(&row, Some(standing(&state, &row)?))?))
+}
+
+#[utoipa::path(delete, path = "/budgets/{name}", tag = "budgets", params(("name" = String, Path)),
+    responses((status = 204), (status = 404, body = Problem)))]
+async fn delete(
+    actor: Actor,
+    Shared(state): Shared<Arc<State>>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let row = state.settings.budget(&name)?;
+    state.change(&actor.name, |change| Ok::<_, ControlError>(change.delete_budget(row.id)?))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The windows of this period, the fullest first, as many as a page holds.
+fn standing(state: &State, row: &BudgetRow) -> Result<Vec<WindowView>, Problem> {
+    let budget = assemble::budget(row).map_err(ControlError::from)?;
+    let ledger = state.governor.ledger();
+    let mut standings = ledger
+        .standing(budget.id, state.now())
+        .map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
+    standings.sort_by_key(|standing| std::cmp::Reverse(standing.settled + standing.suspense + standing.held));
+    let most = usize::try_from(bursar_core::limits::PAGE_MAX).unwrap_or(usize::MAX);
+    Ok(standings.iter().take(most).map(|standing| WindowView::of(&budget, standing)).collect())
+}

@@ -1,0 +1,225 @@
+//! `/ledger`: what is in suspense, and the operator's corrections. Each says who and why, and is in the journal for good.
+
+use crate::auth::Actor;
+use crate::page::List;
+use crate::problem::Problem;
+use crate::state::State;
+use axum::Json;
+use axum::extract::{Path, State as Shared};
+use axum::http::StatusCode;
+use bursar_core::{Charge, ReservationId, Usd};
+use bursar_ledger::{Adjust, AdjustmentId, Audit, OpenReservation, Outcome, Settle, WindowId};
+use bursar_store::ledger::Applied;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// An attempt that was sent and whose bill is unknown: charged at its hold.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Suspense {
+    /// The reservation: request id and attempt.
+    id: String,
+    /// When it was reserved.
+    reserved_at: String,
+    /// What it is charged, list cost in USD.
+    hold_usd: String,
+    /// The same, effective cost.
+    hold_effective_usd: String,
+    /// Tokens held.
+    hold_tokens: i64,
+    /// How many windows it is charged to.
+    windows: usize,
+    /// When it settles at its estimate; null: never by itself.
+    estimate_at: Option<String>,
+}
+
+/// Why a correction is made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ForgiveInput {
+    /// Why; kept in the journal.
+    reason: String,
+}
+
+/// What an attempt in suspense really cost.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SettleInput {
+    /// List cost in USD.
+    list_usd: String,
+    /// Effective cost in USD; default: list cost.
+    effective_usd: Option<String>,
+    /// Tokens, every class once.
+    tokens: i64,
+}
+
+/// A correction of one window.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AdjustInput {
+    /// The budget's name.
+    budget: String,
+    /// The value of its `per` attribute, where it has one; the window of this period is corrected.
+    per: Option<String>,
+    /// What is added to what was settled: a decimal in the budget's measure, negative to take away.
+    amount: String,
+    /// Why; kept in the journal.
+    reason: String,
+}
+
+/// What was done.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Done {
+    /// In a word.
+    result: &'static str,
+}
+
+pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new()
+        .routes(routes!(suspense))
+        .routes(routes!(forgive))
+        .routes(routes!(settle))
+        .routes(routes!(adjust))
+}
+
+impl Suspense {
+    fn of(open: &OpenReservation) -> Self {
+        let hold = &open.reserved.hold;
+        Self {
+            id: open.reserved.id.to_string(),
+            reserved_at: open.reserved.at.to_string(),
+            hold_usd: hold.list.to_string(),
+            hold_effective_usd: hold.effective.to_string(),
+            hold_tokens: hold.tokens,
+            windows: open.reserved.windows.len(),
+            estimate_at: open.until.map(|at| at.to_string()),
+        }
+    }
+}
+
+#[utoipa::path(get, path = "/ledger/suspense", tag = "ledger",
+    responses((status = 200, body = List<Suspense>), (status = 503, body = Problem)))]
+async fn suspense(_actor: Actor, Shared(state): Shared<Arc<State>>) -> Result<Json<List<Suspense>>, Problem> {
+    let open = state.governor.ledger().suspense().map_err(|error| unavailable(&error))?;
+    Ok(Json(List { items: open.iter().map(Suspense::of).collect(), next_cursor: None }))
+}
+
+#[utoipa::path(post, path = "/ledger/suspense/{id}/forgive", tag = "ledger", params(("id" = String, Path)),
+    request_body = ForgiveInput,
+    responses((status = 200, body = Done), (status = 404, body = Problem), (status = 409, body = Problem)))]
+async fn forgive(
+    actor: Actor,
+    Shared(state): Shared<Arc<State>>,
+    Path(id): Path<String>,
+    Json(input): Json<ForgiveInput>,
+) -> Result<Json<Done>, Problem> {
+    let audit = audit(&actor, &input.reason)?;
+    let applied = state.governor.ledger().forgive(state.now(), reservation(&id)?, audit);
+    done(&state, applied, "forgiven").await
+}
+
+#[utoipa::path(post, path = "/ledger/suspense/{id}/settle", tag = "ledger", params(("id" = String, Path)),
+    request_body = SettleInput,
+    responses((status = 200, body = Done), (status = 404, body = Problem), (status = 409, body = Problem)))]
+async fn settle(
+    _actor: Actor,
+    Shared(state): Shared<Arc<State>>,
+    Path(id): Path<String>,
+    Json(input): Json<SettleInput>,
+) -> Result<Json<Done>, Problem> {
+    let id = reservation(&id)?;
+    let open = state.governor.ledger().open_reservation(id).map_err(|error| unavailable(&error))?;
+    let open =
+        open.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("no open reservation `{id}`")))?;
+    let money = |field: &str, text: &str| Usd::parse(text).map_err(|error| Problem::field(field, error));
+    let list = money("list_usd", &input.list_usd)?;
+    let effective = input.effective_usd.as_deref().map_or(Ok(list), |text| money("effective_usd", text))?;
+    let charge = Charge { list, effective, tokens: input.tokens, requests: open.reserved.hold.requests };
+    let settle = Settle { id, charge, estimated: false, record: Box::default() };
+    let applied = state.governor.ledger().settle(state.now(), settle);
+    done(&state, applied, "settled").await
+}
+
+#[utoipa::path(post, path = "/ledger/adjust", tag = "ledger", request_body = AdjustInput,
+    responses((status = 200, body = Done), (status = 404, body = Problem), (status = 422, body = Problem)))]
+async fn adjust(
+    actor: Actor,
+    Shared(state): Shared<Arc<State>>,
+    Json(input): Json<AdjustInput>,
+) -> Result<Json<Done>, Problem> {
+    let row = state.settings.budget(&input.budget)?;
+    let budget = bursar_govern::assemble::budget(&row).map_err(crate::state::ControlError::from)?;
+    let amount = match budget.measure {
+        bursar_core::Measure::Usd => {
+            Usd::parse(&input.amount).map(Usd::nanos).map_err(|error| error.to_string())
+        }
+        bursar_core::Measure::Tokens | bursar_core::Measure::Requests => {
+            input.amount.parse().map_err(|_| "is no whole number".to_owned())
+        }
+    };
+    let amount = amount.map_err(|error| Problem::field("amount", error))?;
+    let standings =
+        state.governor.ledger().standing(budget.id, state.now()).map_err(|error| unavailable(&error))?;
+    let wanted = |values: &bursar_ledger::PerValues| {
+        let texts: Vec<&str> =
+            values.iter().map(|value| value.as_ref().map_or("", |value| value.as_str())).collect();
+        texts.join(",") == input.per.as_deref().unwrap_or_default()
+    };
+    let window: Option<WindowId> =
+        standings.iter().find(|standing| wanted(&standing.per)).and_then(|standing| standing.window);
+    let window = window.ok_or_else(|| {
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            format!("budget `{}` has no such window in this period", input.budget),
+        )
+    })?;
+    let adjust = Adjust {
+        id: AdjustmentId(state.governor.ports().request_id().as_u128()),
+        reservation: None,
+        parts: vec![(window, amount)],
+        audit: audit(&actor, &input.reason)?,
+    };
+    let applied = state.governor.ledger().adjust(state.now(), adjust);
+    done(&state, applied, "adjusted").await
+}
+
+fn reservation(text: &str) -> Result<ReservationId, Problem> {
+    ReservationId::parse(text)
+        .ok_or_else(|| Problem::field("id", "is no request id, or request id and attempt"))
+}
+
+fn audit(actor: &Actor, reason: &str) -> Result<Audit, Problem> {
+    if reason.trim().is_empty() {
+        return Err(Problem::field("reason", "is empty: say why"));
+    }
+    Ok(Audit { actor: actor.name.as_str().into(), reason: reason.into() })
+}
+
+fn unavailable(error: &dyn std::fmt::Display) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+}
+
+/// Answers once it is durable.
+async fn done(
+    state: &State,
+    applied: Result<Applied, bursar_store::ledger::LedgerDown>,
+    result: &'static str,
+) -> Result<Json<Done>, Problem> {
+    let applied = applied.map_err(|error| unavailable(&error))?;
+    match applied.outcome {
+        Outcome::Forgiven | Outcome::Adjusted(_) | Outcome::Settled(_) | Outcome::Duplicate(_) => {}
+        Outcome::Unknown => return Err(Problem::new(StatusCode::NOT_FOUND, "no such open reservation")),
+        Outcome::Conflict(_) => {
+            let mut problem = Problem::new(StatusCode::CONFLICT, "it is settled already, at another amount");
+            problem.kind = bursar_core::Code::SettleConflict.to_string();
+            return Err(problem);
+        }
+        Outcome::Rejected(rejection) => {
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, rejection.to_string()));
+        }
+        other => return Err(Problem::new(StatusCode::CONFLICT, format!("the ledger answered {other:?}"))),
+    }
+    state.governor.ledger().durable(applied.seq).await.map_err(|error| unavailable(&error))?;
+    Ok(Json(Done { result }))
+}

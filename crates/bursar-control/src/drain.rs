@@ -1,0 +1,187 @@
+//! Draining: the journal's entries become records, roll-ups and totals of keys, exactly once and in order.
+
+use crate::observer::Watcher;
+use bursar_core::{Attribute, Timestamp, Usd};
+use bursar_ledger::{Entry, State};
+use bursar_store::journal::Seq;
+use bursar_store::ledger::{DrainError as JournalDrainError, Ledger};
+use bursar_store::records::{Record, Records, RecordsError, Status};
+use bursar_store::settings::{KeyId, KeyUse, Settings, SettingsError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Entries of one batch: large enough that a transaction's cost does not count, small enough to stay in cache.
+const BATCH: usize = 2_000;
+/// Batches between two checkpoints of the record files.
+const CHECKPOINT_EVERY: u32 = 16;
+
+/// Why draining stopped. It goes on where it stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum DrainError {
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalDrainError),
+    /// The record files.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
+    /// The totals of keys.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+}
+
+/// Brings what the journal and the watcher have into the record files.
+pub struct Drainer {
+    ledger: Arc<Ledger>,
+    records: Arc<Records>,
+    settings: Arc<Settings>,
+    watcher: Arc<Watcher>,
+    next: Seq,
+    batches: u32,
+}
+
+impl Drainer {
+    /// Goes on behind what was drained before.
+    #[must_use]
+    pub fn new(
+        ledger: Arc<Ledger>,
+        records: Arc<Records>,
+        settings: Arc<Settings>,
+        watcher: Arc<Watcher>,
+    ) -> Self {
+        let floor = records.floor();
+        ledger.drained(floor);
+        Self { ledger, records, settings, watcher, next: floor.next(), batches: 0 }
+    }
+
+    /// Drains what is there now; whether there may be more at once. Blocks on the disk.
+    ///
+    /// # Errors
+    /// See [`DrainError`].
+    pub fn step(&mut self) -> Result<bool, DrainError> {
+        let waiting = self.watcher.take();
+        if !waiting.is_empty() {
+            self.records.put(&waiting)?;
+        }
+        let drained = self.ledger.drain(self.next, BATCH)?;
+        if drained.entries.is_empty() {
+            if self.batches > 0 {
+                self.checkpoint()?;
+            }
+            return Ok(false);
+        }
+        let full = drained.entries.len() >= BATCH;
+        let mut batch = Vec::new();
+        let mut totals: BTreeMap<KeyId, KeyUse> = BTreeMap::new();
+        for (seq, entry) in &drained.entries {
+            if let Some(record) = self.record_of(entry)? {
+                if let Entry::Settled(_) = entry {
+                    count(&mut totals, &record);
+                }
+                batch.push((*seq, record));
+            }
+        }
+        self.records.drain(&batch, drained.upto)?;
+        let totals: Vec<KeyUse> = totals.into_values().collect();
+        self.settings.add_totals(&totals, drained.upto.number())?;
+        self.next = drained.upto.next();
+        self.batches += 1;
+        if self.batches >= CHECKPOINT_EVERY {
+            self.checkpoint()?;
+        }
+        Ok(full)
+    }
+
+    fn checkpoint(&mut self) -> Result<(), DrainError> {
+        self.batches = 0;
+        self.ledger.drained(self.records.checkpoint()?);
+        Ok(())
+    }
+
+    /// The record that an entry carries or changes.
+    fn record_of(&self, entry: &Entry) -> Result<Option<Record>, DrainError> {
+        let own = |bytes: &[u8]| match Record::decode(bytes) {
+            Ok(record) => Some(record),
+            Err(error) => {
+                if !bytes.is_empty() {
+                    tracing::error!(%error, "a journal entry carries no readable record");
+                }
+                None
+            }
+        };
+        Ok(match entry {
+            Entry::Reserved(reserved) => own(&reserved.record),
+            Entry::Settled(settled) => match own(&settled.record) {
+                Some(record) => Some(record),
+                // Late truth without a record of its own: the amounts change, the rest stays.
+                None => self.corrected(settled.id.request, settled.at, |record| {
+                    record.charge = settled.charge;
+                    record.estimated = settled.estimated;
+                    if settled.from == State::Suspense {
+                        record.notes.push("settled from suspense".to_owned());
+                    }
+                })?,
+            },
+            Entry::Suspended { id, at, cause, record, .. } => match own(record) {
+                Some(record) => Some(record),
+                None => self.corrected(id.request, *at, |record| {
+                    record.status = Status::Failed;
+                    record.charge = record.hold;
+                    record.error.get_or_insert_with(|| format!("in suspense: {cause:?}"));
+                })?,
+            },
+            Entry::Forgiven { id, at, audit } => self.corrected(id.request, *at, |record| {
+                record.charge = bursar_core::Charge::ZERO;
+                record.notes.push(format!("forgiven by {}: {}", audit.actor, audit.reason));
+            })?,
+            Entry::Released { record, .. } => own(record),
+            Entry::Opened(_)
+            | Entry::Extended { .. }
+            | Entry::Progressed { .. }
+            | Entry::Adjusted { .. }
+            | Entry::BudgetPut { .. }
+            | Entry::BudgetRemoved { .. }
+            | Entry::PagedOut { .. }
+            | Entry::PagedIn { .. }
+            | Entry::Granted { .. }
+            | Entry::GaveBack { .. }
+            | Entry::Image(_) => None,
+        })
+    }
+
+    fn corrected(
+        &self,
+        id: bursar_core::RequestId,
+        at: Timestamp,
+        change: impl FnOnce(&mut Record),
+    ) -> Result<Option<Record>, DrainError> {
+        let found = self.records.get(id)?;
+        Ok(found.map(|mut record| {
+            change(&mut record);
+            record.progressed_at = record.progressed_at.max(at);
+            record.finalized_at.get_or_insert(at);
+            if !record.status.is_final() {
+                record.status = Status::Failed;
+            }
+            record
+        }))
+    }
+}
+
+fn count(totals: &mut BTreeMap<KeyId, KeyUse>, record: &Record) {
+    let key = record.attributes.get(&Attribute::Key).and_then(|value| KeyId::parse(value.as_str()));
+    let Some(key) = key else { return };
+    let empty = KeyUse {
+        key,
+        requests: 0,
+        tokens: 0,
+        list_cost: Usd::ZERO,
+        effective_cost: Usd::ZERO,
+        last_used_at: record.created_at,
+    };
+    let sum = totals.entry(key).or_insert(empty);
+    sum.requests += record.charge.requests;
+    sum.tokens = sum.tokens.saturating_add(record.charge.tokens);
+    sum.list_cost = sum.list_cost.saturating_add(record.charge.list);
+    sum.effective_cost = sum.effective_cost.saturating_add(record.charge.effective);
+    sum.last_used_at = sum.last_used_at.max(record.created_at);
+}

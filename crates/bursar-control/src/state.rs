@@ -1,0 +1,137 @@
+//! What the admin API works on, and how a change reaches the data plane.
+
+use arc_swap::ArcSwap;
+use bursar_core::Timestamp;
+use bursar_govern::assemble::{self, AssembleError, Installed};
+use bursar_govern::budget::BudgetDocument;
+use bursar_govern::{Directory, Governor};
+use bursar_ledger::Outcome;
+use bursar_store::records::Records;
+use bursar_store::settings::{BudgetRow, Change, ManagedBy, Settings, SettingsError, Stamp};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::metrics::Metrics;
+
+/// Everything that the control plane works on.
+pub struct State {
+    /// Projects, users, keys, budgets, tokens, audit.
+    pub settings: Arc<Settings>,
+    /// The data plane's governor.
+    pub governor: Arc<Governor>,
+    /// Records of requests.
+    pub records: Arc<Records>,
+    /// What the configuration installed.
+    pub installed: ArcSwap<Installed>,
+    /// Numbers for `/metrics`.
+    pub metrics: Arc<Metrics>,
+    revision: AtomicU64,
+}
+
+/// Why a change did not take effect.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// The settings refused it.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A stored row cannot be used.
+    #[error(transparent)]
+    Assemble(#[from] AssembleError),
+    /// The ledger refused it.
+    #[error("the ledger refused: {0}")]
+    Ledger(String),
+}
+
+impl State {
+    /// A control plane over open stores.
+    #[must_use]
+    pub fn new(
+        settings: Arc<Settings>,
+        governor: Arc<Governor>,
+        records: Arc<Records>,
+        installed: Installed,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            settings,
+            governor,
+            records,
+            installed: ArcSwap::from_pointee(installed),
+            metrics,
+            revision: AtomicU64::new(0),
+        })
+    }
+    /// Now, by the governor's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.governor.now()
+    }
+    /// Makes a change and lets the data plane see it.
+    ///
+    /// # Errors
+    /// See [`ControlError`]; the settings are as before then, unless only the publishing failed.
+    pub fn change<T>(
+        &self,
+        actor: &str,
+        make: impl FnOnce(&mut Change<'_>) -> Result<T, ControlError>,
+    ) -> Result<T, ControlError> {
+        let made = self.settings.change(&Stamp::new(actor, self.now()), make)?;
+        self.publish()?;
+        Ok(made)
+    }
+    /// Brings directory and ledger in line with the settings.
+    ///
+    /// # Errors
+    /// See [`ControlError`].
+    pub fn publish(&self) -> Result<(), ControlError> {
+        let snapshot = self.settings.snapshot()?;
+        let revision = self.revision.fetch_add(1, Ordering::AcqRel) + 1;
+        let directory: Directory = assemble::directory(&snapshot, &self.installed.load(), revision)?;
+        self.publish_budgets(&snapshot.budgets)?;
+        self.governor.replace_directory(directory);
+        Ok(())
+    }
+    /// Puts what the ledger does not have yet, and removes what the settings no longer have.
+    fn publish_budgets(&self, rows: &[BudgetRow]) -> Result<(), ControlError> {
+        let ledger = self.governor.ledger();
+        let now = self.now();
+        let fail = |error: &dyn std::fmt::Display| ControlError::Ledger(error.to_string());
+        let known = ledger
+            .look(|engine| engine.budgets().map(|budget| (budget.id, budget.version)).collect::<Vec<_>>())
+            .map_err(|error| fail(&error))?;
+        for row in rows {
+            let budget = assemble::budget(row)?;
+            let current = known.iter().any(|(id, version)| *id == budget.id && *version >= budget.version);
+            if !current {
+                let applied = ledger.put_budget(now, Arc::new(budget)).map_err(|error| fail(&error))?;
+                if let Outcome::Rejected(rejection) = applied.outcome {
+                    return Err(ControlError::Ledger(format!("budget `{}`: {rejection}", row.name)));
+                }
+            }
+        }
+        for (id, _) in known.iter().filter(|(id, _)| !rows.iter().any(|row| row.id == id.0)) {
+            let _removed = ledger.remove_budget(now, *id).map_err(|error| fail(&error))?;
+        }
+        Ok(())
+    }
+    /// Creates or updates the budget of that name within a change.
+    ///
+    /// # Errors
+    /// See [`ControlError`].
+    pub fn upsert_budget(
+        change: &mut Change<'_>,
+        existing: Option<BudgetRow>,
+        name: &str,
+        document: &BudgetDocument,
+        managed_by: ManagedBy,
+    ) -> Result<BudgetRow, ControlError> {
+        let json = serde_json::to_value(document)
+            .map_err(|error| ControlError::Ledger(format!("the budget cannot be stored: {error}")))?;
+        Ok(match existing {
+            None => change.create_budget(name, &json, managed_by)?,
+            Some(row) => {
+                change.update_budget(&BudgetRow { document: json, active: true, managed_by, ..row })?
+            }
+        })
+    }
+}

@@ -1,0 +1,255 @@
+//! One client request, from its head to the head of its answer: which path it takes, who asks, what it is about.
+
+use crate::answer::{self, Answer};
+use crate::attempt::{self, Errand};
+use crate::intake::{Intake, IntakeError};
+use crate::limits::CONTROL_WAIT;
+use crate::refusal;
+use crate::upstream::{TlsError, Upstream};
+use crate::{Gateway, models};
+use bursar_core::{ApiFormat, Code, Refusal};
+use bursar_govern::identify::{self, Caller, Claims};
+use bursar_govern::story::Story;
+use bursar_wire::route::check_headers;
+use bursar_wire::{Route, SpendRoute, client_keys, read_facts, route};
+use http::request::Parts;
+use http::{HeaderMap, Request, StatusCode};
+use hyper::body::Incoming;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// One thread's share of the data plane.
+pub struct Worker {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) upstream: Upstream,
+    intake: Intake,
+    tasks: TaskTracker,
+}
+
+impl Worker {
+    /// A worker with an empty pool.
+    ///
+    /// # Errors
+    /// [`TlsError`].
+    pub fn new(gateway: Arc<Gateway>) -> Result<Self, TlsError> {
+        let intake = gateway.intake.clone();
+        Ok(Self { gateway, upstream: Upstream::new()?, intake, tasks: TaskTracker::new() })
+    }
+    /// Waits, briefly, for answers that are still read to their end although their clients left.
+    pub async fn finish(&self) {
+        self.tasks.close();
+        if tokio::time::timeout(Duration::from_secs(5), self.tasks.wait()).await.is_err() {
+            tracing::warn!(open = self.tasks.len(), "leaving requests in flight: they will be in suspense");
+        }
+    }
+}
+
+/// Answers one request.
+///
+/// # Errors
+/// Never: what goes wrong is an answer too.
+pub async fn handle(
+    worker: Arc<Worker>,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Result<Answer, Infallible> {
+    let _ = peer;
+    let (parts, body) = request.into_parts();
+    if worker.gateway.control.serves(parts.uri.path()) {
+        return Ok(control(&worker, parts, body).await);
+    }
+    let found = route(parts.method.as_str(), parts.uri.path(), parts.uri.query());
+    Ok(match found {
+        Route::Spend(route) => spend(worker, route, parts, body).await,
+        Route::CountTokens(route) => count_tokens(&worker, &route, parts, body).await,
+        Route::Models(route) => models::answer(&worker.gateway, &route, &parts),
+        Route::Root => {
+            answer::text(StatusCode::OK, "Bursar is running. Point your client's base URL here.\n")
+        }
+        Route::Unmetered { surface } => {
+            let message = format!(
+                "{} is not passed: it costs money and has no meter here yet; see docs/reference/surfaces.md",
+                surface.as_str()
+            );
+            refusal::without_story(&worker.gateway, format_of(parts.uri.path()), Code::NoMeter, message)
+        }
+        Route::BadQuery(error) => {
+            let message = error.to_string();
+            refusal::without_story(&worker.gateway, format_of(parts.uri.path()), Code::BadInput, message)
+        }
+        Route::WrongMethod { allowed } => answer::wrong_method(allowed),
+        Route::Unknown => {
+            let family = format_of(parts.uri.path()).family();
+            let message = format!("there is nothing at {}", parts.uri.path());
+            let request_id = worker.gateway.governor.ports().request_id();
+            answer::from_wire(bursar_wire::not_found(family, 404, request_id, &message))
+        }
+    })
+}
+
+async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incoming) -> Answer {
+    let governor = Arc::clone(&worker.gateway.governor);
+    let request_id = governor.ports().request_id();
+    let mut story = Story::begin(request_id, governor.now(), route.format);
+    let format = route.format;
+    note_headers(&mut story, &parts.headers);
+    let refuse = |story, refusal| refusal::answer(&worker.gateway, format, story, refusal);
+
+    let caller = match recognise(&worker, &parts, request_id) {
+        Ok(caller) => caller,
+        Err(refusal) => return refuse(story, refusal),
+    };
+    story.attributes = caller.attributes.clone();
+    story.caller = Some(caller.clone());
+    if let Err(error) = check_headers(&parts.headers) {
+        return refuse(story, error.refusal(request_id));
+    }
+    let body = match worker.intake.read(&parts.headers, body).await {
+        Ok(body) => body,
+        Err(error) => return refuse(story, intake_refusal(error, request_id)),
+    };
+    let facts = match read_facts(&route, &body.bytes) {
+        Ok(facts) => facts,
+        Err(error) => return refuse(story, error.refusal(request_id)),
+    };
+    story.model_asked = facts.model.to_string();
+    story.stream = facts.stream;
+    if let Some(surface) = facts.unmetered {
+        let message = format!("{} is not passed: it costs money and has no meter here yet", surface.as_str());
+        return refuse(story, Refusal::new(Code::NoMeter, request_id, message));
+    }
+    if let Err(refusal) = identify::permit(&caller.key, format, &facts.model, request_id) {
+        return refuse(story, refusal);
+    }
+    let directory = governor.directory();
+    let found = bursar_govern::route::route(
+        &directory,
+        story.created_at,
+        &caller.key,
+        format,
+        &facts.model,
+        request_id,
+    );
+    let found = match found {
+        Ok(found) => found,
+        Err(refusal) => return refuse(story, refusal),
+    };
+    story.skipped = found.skipped;
+
+    // The attempts run in a task of their own: a plain answer is read to its end even when its client has left, for it
+    // is billed in full, and then the truth is known.
+    let gone = CancellationToken::new();
+    let left = gone.clone().drop_guard();
+    let (tx, rx) = tokio::sync::oneshot::channel();
+    let tasks = worker.tasks.clone();
+    let errand = Errand { worker, route, facts, caller, parts, body, deployments: found.deployments, gone };
+    tasks.spawn(async move {
+        let answer = attempt::run(errand, story).await;
+        // A client that left drops the answer here, which settles it.
+        drop(tx.send(answer));
+    });
+    let answer = rx.await;
+    left.disarm();
+    answer.unwrap_or_else(|_| answer::text(StatusCode::INTERNAL_SERVER_ERROR, "the request was abandoned\n"))
+}
+
+async fn count_tokens(worker: &Arc<Worker>, route: &SpendRoute, parts: Parts, body: Incoming) -> Answer {
+    let governor = &worker.gateway.governor;
+    let request_id = governor.ports().request_id();
+    let format = route.format;
+    let refuse = |refusal| refusal::plain(&worker.gateway, format, &refusal);
+    let caller = match recognise(worker, &parts, request_id) {
+        Ok(caller) => caller,
+        Err(refusal) => return refuse(refusal),
+    };
+    let body = match worker.intake.read(&parts.headers, body).await {
+        Ok(body) => body,
+        Err(error) => return refuse(intake_refusal(error, request_id)),
+    };
+    let facts = match read_facts(route, &body.bytes) {
+        Ok(facts) => facts,
+        Err(error) => return refuse(error.refusal(request_id)),
+    };
+    let directory = governor.directory();
+    let found = bursar_govern::route::route(
+        &directory,
+        governor.now(),
+        &caller.key,
+        format,
+        &facts.model,
+        request_id,
+    );
+    match found.map(|found| found.deployments.into_iter().next()) {
+        Ok(Some(deployment)) => {
+            attempt::pass_free(worker, route, &facts, &parts, body, &deployment, request_id).await
+        }
+        Ok(None) => {
+            refuse(Refusal::new(Code::NoDeployment, request_id, "no provider counts tokens of this model"))
+        }
+        Err(refusal) => refuse(refusal),
+    }
+}
+
+/// Finds who asks.
+pub(crate) fn recognise(
+    worker: &Worker,
+    parts: &Parts,
+    request_id: bursar_core::RequestId,
+) -> Result<Caller, Refusal> {
+    let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let claims = Claims {
+        agent: text("x-bursar-agent"),
+        run: text("x-bursar-run"),
+        session: text("x-bursar-session"),
+        user: text("x-bursar-user"),
+        tags: text("x-bursar-tags"),
+    };
+    let keys = client_keys(&parts.headers, parts.uri.path(), parts.uri.query());
+    let presented = keys.first().map(|found| &*found.key);
+    worker.gateway.governor.identify(request_id, presented, &claims)
+}
+
+async fn control(worker: &Worker, parts: Parts, body: Incoming) -> Answer {
+    let body = match worker.intake.read(&parts.headers, body).await {
+        Ok(body) => body,
+        Err(error) => return answer::text(StatusCode::BAD_REQUEST, &format!("{error}\n")),
+    };
+    let answering = worker.gateway.control.call(Request::from_parts(parts, body.bytes));
+    match tokio::time::timeout(CONTROL_WAIT, answering).await {
+        Ok(response) => response.map(crate::body::AnswerBody::whole),
+        Err(_) => answer::text(StatusCode::GATEWAY_TIMEOUT, "the control plane did not answer in time\n"),
+    }
+}
+
+fn note_headers(story: &mut Story, headers: &HeaderMap) {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    story.client_retry_count = text("x-stainless-retry-count").and_then(|count| count.parse().ok());
+    story.idempotency_key = text("idempotency-key").map(|key| key.chars().take(255).collect());
+}
+
+fn intake_refusal(error: IntakeError, request_id: bursar_core::RequestId) -> Refusal {
+    let code = match error {
+        IntakeError::TooLarge => Code::BodyTooLarge,
+        IntakeError::Busy => Code::ConcurrencyLimited,
+        IntakeError::Slow | IntakeError::Broken => Code::BadInput,
+    };
+    Refusal::new(code, request_id, error.to_string())
+}
+
+/// The format whose error shape a client on this path most likely reads.
+fn format_of(path: &str) -> ApiFormat {
+    let (_, path) = bursar_wire::split_path_key(path);
+    if path.starts_with("/v1/messages") {
+        ApiFormat::AnthropicMessages
+    } else if path.starts_with("/v1beta") || path.starts_with("/upload") {
+        ApiFormat::GeminiGenerate
+    } else if path.starts_with("/api/") {
+        ApiFormat::OllamaChat
+    } else {
+        ApiFormat::OpenAiChat
+    }
+}

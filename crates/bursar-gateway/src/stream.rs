@@ -1,0 +1,191 @@
+//! A governed answer on its way to the client: each chunk is metered as it passes; the end, whatever it is, settles.
+
+use crate::body::BrokenAnswer;
+use bursar_govern::Governor;
+use bursar_govern::reservation::{BrokenBy, Sent};
+use bursar_govern::story::Status;
+use bursar_wire::{Meter, UsageStripper};
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming};
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep};
+
+/// How often progress renews the reservation's deadline.
+const RENEW_EVERY: Duration = Duration::from_secs(60);
+
+/// The answer, its meter, and the reservation that it will settle.
+pub struct GovernedStream {
+    upstream: Incoming,
+    /// Chunks that were read and not metered yet.
+    ahead: VecDeque<Bytes>,
+    /// Pieces for the client.
+    out: VecDeque<Bytes>,
+    /// How long to wait for the next chunk.
+    idle: Duration,
+    last_chunk: Instant,
+    renewed: Instant,
+    alarm: Pin<Box<Sleep>>,
+    ending: Option<Ending>,
+}
+
+/// What the end of the answer needs.
+struct Ending {
+    governor: Arc<Governor>,
+    sent: Sent,
+    meter: Meter,
+    stripper: Option<UsageStripper>,
+}
+
+impl GovernedStream {
+    /// A stream over `upstream`, `ahead` first.
+    #[must_use]
+    pub fn new(
+        governor: Arc<Governor>,
+        upstream: Incoming,
+        ahead: VecDeque<Bytes>,
+        sent: Sent,
+        meter: Meter,
+        stripper: Option<UsageStripper>,
+        idle: Duration,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            upstream,
+            ahead,
+            out: VecDeque::new(),
+            idle,
+            last_chunk: now,
+            renewed: now,
+            alarm: Box::pin(tokio::time::sleep_until(now + idle)),
+            ending: Some(Ending { governor, sent, meter, stripper }),
+        }
+    }
+
+    /// Whether the end was reached.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.ending.is_none() && self.out.is_empty()
+    }
+
+    /// The next frame for the client.
+    pub fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenAnswer>>> {
+        let this = &mut *self;
+        loop {
+            if let Some(piece) = this.out.pop_front() {
+                return Poll::Ready(Some(Ok(Frame::data(piece))));
+            }
+            if let Some(chunk) = this.ahead.pop_front() {
+                if let Some(ending) = this.ending.as_mut() {
+                    ending.pass(chunk, &mut this.out);
+                }
+                continue;
+            }
+            if this.ending.is_none() {
+                return Poll::Ready(None);
+            }
+            match Pin::new(&mut this.upstream).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    this.note_progress();
+                    match frame.into_data() {
+                        Ok(chunk) => this.ahead.push_back(chunk),
+                        Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    tracing::debug!(%error, "upstream broke off");
+                    this.end(Some(BrokenBy::Upstream));
+                    return Poll::Ready(Some(Err(BrokenAnswer(BrokenBy::Upstream.as_str()))));
+                }
+                Poll::Ready(None) => {
+                    if let Some(ending) = this.ending.as_mut() {
+                        ending.rest(&mut this.out);
+                    }
+                    this.end(None);
+                }
+                Poll::Pending => match this.poll_idle(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(()) => {
+                        this.end(Some(BrokenBy::Idle));
+                        return Poll::Ready(Some(Err(BrokenAnswer(BrokenBy::Idle.as_str()))));
+                    }
+                },
+            }
+        }
+    }
+
+    fn note_progress(&mut self) {
+        self.last_chunk = Instant::now();
+        if self.last_chunk.duration_since(self.renewed) >= RENEW_EVERY {
+            self.renewed = self.last_chunk;
+            if let Some(ending) = self.ending.as_mut()
+                && !ending.sent.progress()
+            {
+                tracing::warn!("a stream's reservation could not be renewed");
+            }
+        }
+    }
+
+    /// The alarm is not moved at each chunk: when it rings it is set anew to the time that is really due.
+    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match self.alarm.as_mut().poll(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(()) => {
+                    let due = self.last_chunk + self.idle;
+                    if due <= Instant::now() {
+                        return Poll::Ready(());
+                    }
+                    self.alarm.as_mut().reset(due);
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, broken: Option<BrokenBy>) {
+        if let Some(ending) = self.ending.take() {
+            ending.end(broken);
+        }
+    }
+}
+
+impl Drop for GovernedStream {
+    fn drop(&mut self) {
+        self.end(Some(BrokenBy::Client));
+    }
+}
+
+impl Ending {
+    /// Meters a chunk, and gives what of it the client gets.
+    fn pass(&mut self, chunk: Bytes, out: &mut VecDeque<Bytes>) {
+        self.meter.feed(&chunk);
+        match self.stripper.as_mut() {
+            Some(stripper) => out.extend(stripper.feed(&chunk)),
+            None => out.push_back(chunk),
+        }
+    }
+    /// What the stripper still holds at the end.
+    fn rest(&mut self, out: &mut VecDeque<Bytes>) {
+        if let Some(stripper) = self.stripper.take() {
+            out.extend(stripper.finish());
+        }
+    }
+    fn end(self, broken: Option<BrokenBy>) {
+        let reading = self.meter.finish();
+        // A client that leaves after the format's own end has everything, and so have we.
+        let broken = broken.filter(|_| !reading.complete);
+        let story = match broken {
+            None => self.sent.complete(&reading),
+            Some(by) => self.sent.broken(&reading, by),
+        };
+        if let Some(story) = story {
+            self.governor.end(story, Status::Completed);
+        }
+    }
+}

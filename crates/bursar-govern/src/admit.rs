@@ -1,0 +1,249 @@
+//! Admit: from a quote to a reservation that is durable, or to a refusal with numbers. Waits, briefly and in turn, when
+//! only requests in flight are in the way.
+
+use crate::directory::Credential;
+use crate::governor::Governor;
+use crate::identify::Caller;
+use crate::quote::{self, AttemptQuote};
+use crate::refuse;
+use crate::reservation::{Attempt, Reservation};
+use crate::route::{Deployment, Skipped};
+use crate::story::{AttemptStory, Story};
+use bursar_core::limits::RESERVATION_TTL_S;
+use bursar_core::{
+    Attribute, Attributes, Charge, Code, Refusal, RequestBound, ReservationId, Timestamp, Value,
+};
+use bursar_ledger::{Denial, Held, Reserve, WindowId};
+use bursar_store::ledger::{ReserveError, Seq};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// What an attempt asks to be admitted with.
+pub struct Ask<'a> {
+    /// Where it would go.
+    pub deployment: &'a Deployment,
+    /// With which credential.
+    pub credential: Option<&'a Arc<Credential>>,
+    /// What it may cost at most, in units.
+    pub bound: &'a RequestBound,
+    /// Whether it may wait for room that is held.
+    pub may_wait: bool,
+}
+
+/// Admitted: what is held, and what the client may be told.
+pub struct Admitted {
+    /// The reservation, durable.
+    pub reservation: Reservation,
+    /// What is left in the tightest hard window that counts money, after this hold.
+    pub tightest_usd: Option<bursar_core::Usd>,
+    /// Budget name and tenths of a percent for each budget that is near its limit.
+    pub warnings: Vec<(Arc<str>, Option<i64>)>,
+}
+
+/// Not admitted.
+pub enum NotAdmitted {
+    /// The client left while waiting.
+    ClientLeft(Box<Story>),
+    /// Only windows of this deployment are in the way: another may do.
+    TryNext(Box<Story>, Refusal),
+    /// Another deployment would not help.
+    Refused(Box<Story>, Refusal),
+}
+
+impl Governor {
+    /// Quotes and reserves one attempt, and waits until it is durable.
+    ///
+    /// # Errors
+    /// See [`NotAdmitted`]; nothing is held then.
+    pub async fn admit(
+        self: &Arc<Self>,
+        mut story: Box<Story>,
+        caller: &Caller,
+        ask: Ask<'_>,
+        gone: &CancellationToken,
+    ) -> Result<Admitted, NotAdmitted> {
+        let quote = quote::quote(
+            ask.deployment,
+            ask.credential.map(|credential| &**credential),
+            ask.bound,
+            story.api_format,
+            story.created_at,
+        );
+        let request_id = story.request_id;
+        if let Err(refusal) = quote::require_bound(&quote, &ask.deployment.price.row, request_id) {
+            return Err(NotAdmitted::Refused(story, refusal));
+        }
+        let id = ReservationId {
+            request: request_id,
+            attempt: u16::try_from(story.attempts.len()).unwrap_or(u16::MAX),
+        };
+        let attributes = attempt_attributes(caller, &ask, &story);
+        let hold = Charge { requests: i64::from(!counted(&story)), ..quote.hold };
+        story.attributes = attributes.clone();
+        story.attempts.push(told(&ask, hold, &story.model_asked));
+        let reserved = self.reserve(&mut story, id, attributes, hold, &ask, caller, gone).await;
+        let (held, seq) = match reserved {
+            Ok(held) => held,
+            Err(no) => return Err(self.not_admitted(story, no, &ask, &quote)),
+        };
+        let windows: Vec<WindowId> = held.windows.iter().map(|held| held.window).collect();
+        story.shadow_refusals = held.shadow_refusals.iter().map(|blocked| blocked.numbers.clone()).collect();
+        story.windows = held.windows.to_vec();
+        story.multiplier = quote.multiplier;
+        let reservation = Reservation::new(Attempt {
+            governor: Arc::clone(self),
+            story,
+            id,
+            deployment: ask.deployment.clone(),
+            quote,
+            bound: ask.bound.clone(),
+            hold,
+            windows,
+        });
+        if self.ledger().durable(seq).await.is_err() {
+            let message = "the ledger cannot write; priced requests are refused until it can";
+            let refusal = Refusal::new(Code::LedgerUnavailable, request_id, message);
+            let story = reservation.release("the ledger cannot write".to_owned());
+            let story = story
+                .unwrap_or_else(|| Story::begin(request_id, self.now(), bursar_core::ApiFormat::OpenAiChat));
+            return Err(NotAdmitted::Refused(story, refusal));
+        }
+        let warnings =
+            held.warnings.iter().map(|warning| (Arc::clone(&warning.name), warning.permille)).collect();
+        Ok(Admitted { reservation, tightest_usd: held.tightest_usd, warnings })
+    }
+
+    async fn reserve(
+        &self,
+        story: &mut Story,
+        id: ReservationId,
+        attributes: Attributes,
+        hold: Charge,
+        ask: &Ask<'_>,
+        caller: &Caller,
+        gone: &CancellationToken,
+    ) -> Result<(Held, Seq), No> {
+        let opening = crate::record::encode(story);
+        let reserve = |now: Timestamp| {
+            let deadline = now.plus_seconds(RESERVATION_TTL_S);
+            let mut reserve = Reserve::new(id, attributes.clone(), hold, deadline);
+            reserve.priced = !ask.deployment.price.row.is_free();
+            reserve.record = opening.clone();
+            reserve.require_budget = caller.key.project.require_budget;
+            reserve
+        };
+        let began = self.now();
+        let denial = match self.ledger().reserve(began, reserve(began)) {
+            Ok(reserved) => return Ok((reserved.held, reserved.seq)),
+            Err(ReserveError::Refused(denial)) => denial,
+            Err(other) => return Err(No::Unavailable(other.to_string())),
+        };
+        let wait = Duration::from_millis(u64::from(denial.wait_ms));
+        let lines: Vec<WindowId> = denial.blocking.iter().filter_map(|blocked| blocked.window).collect();
+        if !ask.may_wait || wait.is_zero() {
+            return Err(No::Denied(denial));
+        }
+        let Some(place) = self.waiters.stand(lines) else {
+            return Err(No::Denied(denial));
+        };
+        let patience = tokio::time::sleep(wait);
+        tokio::pin!(patience);
+        let mut last;
+        loop {
+            let now = self.now();
+            story.waited_us = now.micros_since(began);
+            match self.ledger().reserve(now, reserve(now)) {
+                Ok(reserved) => return Ok((reserved.held, reserved.seq)),
+                Err(ReserveError::Refused(denial)) if denial.wait_ms == 0 => return Err(No::Denied(denial)),
+                Err(ReserveError::Refused(denial)) => last = denial,
+                Err(other) => return Err(No::Unavailable(other.to_string())),
+            }
+            tokio::select! {
+                () = place.turn() => {}
+                () = &mut patience => return Err(No::Denied(last)),
+                () = gone.cancelled() => return Err(No::Gone),
+            }
+        }
+    }
+
+    fn not_admitted(
+        &self,
+        mut story: Box<Story>,
+        no: No,
+        ask: &Ask<'_>,
+        quote: &AttemptQuote,
+    ) -> NotAdmitted {
+        story.attempts.pop();
+        let request_id = story.request_id;
+        let denial = match no {
+            No::Gone => return NotAdmitted::ClientLeft(story),
+            No::Denied(denial) => denial,
+            No::Unavailable(why) => {
+                let message = format!("the ledger is unavailable: {why}");
+                return NotAdmitted::Refused(
+                    story,
+                    Refusal::new(Code::LedgerUnavailable, request_id, message),
+                );
+            }
+        };
+        let conditions = quote::conditions(ask.bound, story.api_format, story.created_at);
+        let fits = refuse::fits(&denial.room, &ask.deployment.price.row, ask.bound, &conditions, quote);
+        let refusal = refuse::from_denial(&denial, request_id, self.now(), fits);
+        if !denial.blocking.is_empty() && denial.blocking.iter().all(|blocked| blocked.per_attempt) {
+            story
+                .skipped
+                .push(Skipped { provider: ask.deployment.provider.name.to_string(), reason: "refused" });
+            return NotAdmitted::TryNext(story, refusal);
+        }
+        NotAdmitted::Refused(story, refusal)
+    }
+}
+
+enum No {
+    Gone,
+    Denied(Box<Denial>),
+    Unavailable(String),
+}
+
+/// Whether an attempt before this one carries the request's count.
+fn counted(story: &Story) -> bool {
+    use crate::story::AttemptEnd;
+    story.attempts.iter().any(|told| match told.end {
+        Some(AttemptEnd::Released) | None => false,
+        Some(AttemptEnd::Settled | AttemptEnd::Estimated | AttemptEnd::Suspense) => told.hold.requests > 0,
+    })
+}
+
+fn told(ask: &Ask<'_>, hold: Charge, asked: &str) -> AttemptStory {
+    AttemptStory {
+        provider: ask.deployment.provider.name.to_string(),
+        credential: ask.credential.map(|credential| credential.name.to_string()),
+        served_model: ask.deployment.upstream_model.as_deref().unwrap_or(asked).to_owned(),
+        hold,
+        charge: Charge::ZERO,
+        end: None,
+        status_code: None,
+        error: None,
+    }
+}
+
+fn attempt_attributes(caller: &Caller, ask: &Ask<'_>, story: &Story) -> Attributes {
+    let mut attributes = caller.attributes.clone();
+    attributes.set(&Attribute::Provider, ask.deployment.provider.name.clone());
+    attributes.set(&Attribute::Endpoint, ask.deployment.provider.name.clone());
+    if let Some(credential) = ask.credential {
+        attributes.set(&Attribute::Credential, credential.name.clone());
+    }
+    let served = ask.deployment.upstream_model.as_deref().unwrap_or(&story.model_asked);
+    for (attribute, text) in [
+        (Attribute::Model, story.model_asked.as_str()),
+        (Attribute::ServedModel, served),
+        (Attribute::ApiFormat, story.api_format.as_str()),
+    ] {
+        if let Ok(value) = Value::new(text) {
+            attributes.set(&attribute, value);
+        }
+    }
+    attributes
+}

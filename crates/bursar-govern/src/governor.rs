@@ -1,0 +1,151 @@
+//! The governor: the one object that the gateway asks. Holds the directory, the ledger, and the lines of those who wait.
+
+use crate::calibrate::Calibration;
+use crate::directory::Directory;
+use crate::identify::{Caller, Claims, identify};
+use crate::ports::Ports;
+use crate::story::{Status, Story};
+use crate::waiters::Waiters;
+use arc_swap::ArcSwap;
+use bursar_core::limits::RESERVATION_TTL_S;
+use bursar_core::{Charge, Refusal, RequestId, ReservationId, Timestamp};
+use bursar_ledger::{Outcome, Progress, ProvablyUnbilled, Record, Settle, SuspenseCause, WindowId};
+use bursar_store::ledger::{Applied, Ledger, LedgerDown};
+use std::sync::Arc;
+
+/// Requests that may wait for room at once: beyond it they are refused at once, with the same numbers.
+const WAITING_MAX: usize = 10_000;
+
+/// Decides about requests and books what they cost.
+pub struct Governor {
+    directory: ArcSwap<Directory>,
+    ledger: Arc<Ledger>,
+    pub(crate) waiters: Waiters<WindowId>,
+    pub(crate) calibration: Calibration,
+    ports: Ports,
+}
+
+impl Governor {
+    /// A governor over an open ledger.
+    #[must_use]
+    pub fn new(directory: Directory, ledger: Arc<Ledger>, ports: Ports) -> Arc<Self> {
+        Arc::new(Self {
+            directory: ArcSwap::from_pointee(directory),
+            ledger,
+            waiters: Waiters::new(WAITING_MAX),
+            calibration: Calibration::default(),
+            ports,
+        })
+    }
+    /// The directory of this moment.
+    #[must_use]
+    pub fn directory(&self) -> Arc<Directory> {
+        self.directory.load_full()
+    }
+    /// Replaces the directory as a whole; requests under way keep the one they began with.
+    pub fn replace_directory(&self, directory: Directory) {
+        self.directory.store(Arc::new(directory));
+    }
+    /// The ledger.
+    #[must_use]
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+    /// The clock, randomness and observer.
+    #[must_use]
+    pub fn ports(&self) -> &Ports {
+        &self.ports
+    }
+    /// Now, by the governor's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.ports.clock.now()
+    }
+
+    /// Recognises a client.
+    ///
+    /// # Errors
+    /// As [`identify`].
+    pub fn identify(
+        &self,
+        request_id: RequestId,
+        presented: Option<&str>,
+        claims: &Claims<'_>,
+    ) -> Result<Caller, Refusal> {
+        identify(&self.directory.load(), self.now(), request_id, presented, claims)
+    }
+
+    /// Ends a story, with `status` unless a settle has ended it already, and tells it to the observer.
+    pub fn end(&self, mut story: Box<Story>, status: Status) {
+        story.finish(status, self.now());
+        self.ports.observer.ended(&story);
+    }
+
+    /// Ends a story with a refusal, which is handed back for the client.
+    pub fn refuse(&self, mut story: Box<Story>, refusal: Refusal, status_code: u16) -> Refusal {
+        story.refusal = Some(refusal.clone());
+        story.status_code = Some(status_code);
+        self.end(story, Status::Denied);
+        refusal
+    }
+
+    /// Renews an attempt's deadline; false when the ledger no longer knows it as live.
+    pub(crate) fn progress(&self, id: ReservationId) -> bool {
+        let now = self.now();
+        let deadline = now.plus_seconds(RESERVATION_TTL_S);
+        let progress = Progress { id, deadline, estimate: None };
+        matches!(self.ledger.progress(now, progress), Ok(applied) if applied.outcome == Outcome::Progressed)
+    }
+
+    pub(crate) fn release(&self, id: ReservationId, reason: ProvablyUnbilled, windows: &[WindowId]) {
+        let applied = self.ledger.release(self.now(), id, reason, Box::default());
+        self.freed(id, "release", applied, windows);
+    }
+
+    pub(crate) fn suspend(
+        &self,
+        id: ReservationId,
+        cause: SuspenseCause,
+        record: Record,
+        windows: &[WindowId],
+    ) {
+        let applied = self.ledger.suspend(self.now(), id, cause, record);
+        self.freed(id, "suspend", applied, windows);
+    }
+
+    pub(crate) fn settle(
+        &self,
+        id: ReservationId,
+        charge: Charge,
+        estimated: bool,
+        record: Record,
+        windows: &[WindowId],
+    ) {
+        let settle = Settle { id, charge, estimated, record };
+        let applied = self.ledger.settle(self.now(), settle);
+        self.freed(id, "settle", applied, windows);
+    }
+
+    /// Lets the first in line look again, and says it when the ledger did not do as told.
+    fn freed(
+        &self,
+        id: ReservationId,
+        verb: &str,
+        applied: Result<Applied, LedgerDown>,
+        windows: &[WindowId],
+    ) {
+        match applied {
+            Ok(Applied { outcome: Outcome::Settled(settlement), .. }) => {
+                if settlement.overage != Charge::ZERO {
+                    tracing::warn!(reservation = %id, overage = ?settlement.overage, "billed above its hold");
+                }
+            }
+            Ok(Applied { outcome: Outcome::Released | Outcome::Suspended(_), .. }) => {}
+            Ok(Applied { outcome, .. }) => {
+                tracing::error!(reservation = %id, verb, ?outcome, "the ledger answered otherwise");
+            }
+            Err(error) => tracing::error!(reservation = %id, verb, %error, "the ledger is down"),
+        }
+        self.waiters.freed(windows);
+    }
+}

@@ -1,0 +1,36 @@
+//! What the governor is given from outside: the clock, randomness, and who wants to hear of finished requests.
+
+use crate::story::Story;
+use bursar_core::{RequestId, Timestamp};
+use std::sync::Arc;
+
+/// Tells the time. Only the binary has a real one.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
+
+/// Hears of every request once, when it has ended. Must not block: it is called on the data plane's threads.
+pub trait Observer: Send + Sync {
+    /// A request ended: completed, failed, cancelled or denied.
+    fn ended(&self, story: &Story);
+}
+
+/// The governor's surroundings.
+#[derive(Clone)]
+pub struct Ports {
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Random bits.
+    pub random: Arc<dyn Fn() -> u128 + Send + Sync>,
+    /// Hears of ended requests.
+    pub observer: Arc<dyn Observer>,
+}
+
+impl Ports {
+    /// A new request id.
+    #[must_use]
+    pub fn request_id(&self) -> RequestId {
+        RequestId::new(self.clock.now(), (self.random)())
+    }
+}

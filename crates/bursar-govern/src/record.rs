@@ -1,0 +1,154 @@
+//! From a story to the record that the settle entry carries.
+
+use crate::story::{AttemptEnd, Status, Story};
+use bursar_core::{Charge, UsageClass};
+use bursar_ledger::{HeldWindow, Record as Bytes};
+use bursar_pricing::RateClass;
+use bursar_store::records::{self, Attempt, AttemptOutcome, LineUsed, PriceUsed, Record, WindowUsed};
+
+/// The record's bytes, in the store's own codec.
+#[must_use]
+pub fn encode(story: &Story) -> Bytes {
+    let mut bytes = Vec::with_capacity(512);
+    of(story).encode(&mut bytes);
+    bytes.into_boxed_slice()
+}
+
+/// The record of a story as far as it is told.
+#[must_use]
+pub fn of(story: &Story) -> Record {
+    let mut record = Record::new(story.request_id, story.created_at, story.attributes.clone());
+    let ended = story.finalized_at.unwrap_or(story.created_at);
+    record.progressed_at = ended;
+    record.finalized_at = story.finalized_at;
+    record.status = status(story.status);
+    record.idempotency_key.clone_from(&story.idempotency_key);
+    record.answered_model.clone_from(&story.model_answered);
+    record.upstream_request_id.clone_from(&story.upstream_request_id);
+    record.client_retries = story.client_retry_count.unwrap_or(0);
+    record.stream = story.stream;
+    record.estimated = story.estimated;
+    record.usage = story.usage;
+    record.hold = story.attempts.iter().map(|attempt| attempt.hold).fold(Charge::ZERO, larger);
+    record.charge = story.attempts.iter().map(|attempt| attempt.charge).fold(Charge::ZERO, sum);
+    record.price = price(story);
+    record.windows = story.windows.iter().map(|window| window_used(window, story, &record.charge)).collect();
+    record.status_code = story.status_code;
+    record.first_byte_ms = story.first_byte_at.map(|at| millis(at.micros_since(story.created_at)));
+    record.total_ms = story.finalized_at.map(|at| millis(at.micros_since(story.created_at)));
+    record.error.clone_from(&story.error);
+    if let Some(refusal) = &story.refusal {
+        record.code = Some(refusal.code);
+        record.blocking.clone_from(&refusal.blocking);
+        record.fits_max_output = refusal.fits_max_output;
+        record.error = record.error.or_else(|| Some(refusal.message.clone()));
+    }
+    record.shadow.clone_from(&story.shadow_refusals);
+    let skipped = story.skipped.iter().map(|skipped| Attempt {
+        outcome: AttemptOutcome::Skipped,
+        provider: skipped.provider.clone(),
+        model: String::new(),
+        credential: None,
+        status_code: None,
+        reason: Some(skipped.reason.to_owned()),
+        total_ms: None,
+        charge: Charge::ZERO,
+    });
+    let made = story.attempts.iter().map(|told| Attempt {
+        outcome: match (&told.end, told.status_code) {
+            (None, _) => AttemptOutcome::Pending,
+            (Some(AttemptEnd::Settled | AttemptEnd::Estimated), status) if status.is_none_or(|s| s < 400) => {
+                AttemptOutcome::Success
+            }
+            (Some(_), _) => AttemptOutcome::Failed,
+        },
+        provider: told.provider.clone(),
+        model: told.served_model.clone(),
+        credential: told.credential.clone(),
+        status_code: told.status_code,
+        reason: told.error.clone().or_else(|| told.end.as_ref().map(|end| end.as_str().to_owned())),
+        total_ms: None,
+        charge: told.charge,
+    });
+    record.attempts = skipped.chain(made).collect();
+    let ignored = story.caller.iter().flat_map(|caller| caller.ignored.iter().cloned());
+    record.notes = story.anomalies.iter().cloned().chain(ignored).collect();
+    if story.waited_us > 0 {
+        record.notes.push(format!("waited {} ms for room", story.waited_us / 1000));
+    }
+    record
+}
+
+fn price(story: &Story) -> Option<PriceUsed> {
+    let priced = story.price.as_ref()?;
+    let cost = story.cost.as_ref();
+    let lines = cost.map(|cost| {
+        let line = |line: &bursar_pricing::Line| LineUsed {
+            class: match line.class {
+                RateClass::Usage(class) => Some(class),
+                RateClass::Request => None,
+            },
+            units: line.units,
+            rate: line.rate,
+            amount_pico: line.amount_pico,
+        };
+        cost.lines.iter().map(line).collect()
+    });
+    Some(PriceUsed {
+        id: priced.row.id().to_string(),
+        tier_index: cost.and_then(|cost| cost.tier_index).and_then(|index| u32::try_from(index).ok()),
+        tier_context: cost.map_or(0, |cost| cost.tier_context),
+        service_tier: story.service_tier.clone(),
+        multiplier: story.multiplier,
+        lines: lines.unwrap_or_default(),
+        provider_cost_pico: story.billed_pico,
+    })
+}
+
+fn window_used(window: &HeldWindow, story: &Story, charge: &Charge) -> WindowUsed {
+    WindowUsed {
+        budget: window.budget.0,
+        starts_at: window.starts_at,
+        held: story.attempts.last().map_or(0, |told| told.hold.of(window.measure, window.cost_basis)),
+        charged: charge.of(window.measure, window.cost_basis),
+    }
+}
+
+const fn status(status: Status) -> records::Status {
+    match status {
+        Status::Pending => records::Status::Pending,
+        Status::Streaming => records::Status::Streaming,
+        Status::Completed => records::Status::Completed,
+        Status::Failed => records::Status::Failed,
+        Status::Cancelled => records::Status::Cancelled,
+        Status::Denied => records::Status::Denied,
+    }
+}
+
+fn larger(left: Charge, right: Charge) -> Charge {
+    Charge {
+        list: left.list.max(right.list),
+        effective: left.effective.max(right.effective),
+        tokens: left.tokens.max(right.tokens),
+        requests: left.requests.max(right.requests),
+    }
+}
+
+fn sum(left: Charge, right: Charge) -> Charge {
+    Charge {
+        list: left.list.saturating_add(right.list),
+        effective: left.effective.saturating_add(right.effective),
+        tokens: left.tokens.saturating_add(right.tokens),
+        requests: left.requests.saturating_add(right.requests),
+    }
+}
+
+fn millis(micros: i64) -> u32 {
+    u32::try_from(micros / 1000).unwrap_or(u32::MAX)
+}
+
+/// The class of a line's rate in words, for explanations.
+#[must_use]
+pub fn class_word(class: Option<UsageClass>) -> &'static str {
+    class.map_or("request", UsageClass::as_str)
+}

@@ -1,0 +1,173 @@
+//! Settle: from what was read off an answer to what an attempt is charged.
+
+use crate::calibrate::Calibration;
+use crate::governor::Governor;
+use crate::record;
+use crate::reservation::{Attempt, BrokenBy};
+use crate::story::{AttemptEnd, Status};
+use bursar_core::{ApiFormat, Charge, Timestamp, Usage, UsageClass};
+use bursar_pricing::{Conditions, Cost};
+use bursar_wire::{Billed, Reading};
+
+/// Tokens that a provider may go on to generate and bill between our cancelling and its noticing: one client's report
+/// of a 14 % gap (ledger study, 2026) on short streams is what this covers.
+const SLACK_TOKENS: u64 = 64;
+
+/// What an attempt is charged, and why.
+pub(crate) struct Bill {
+    pub(crate) usage: Usage,
+    pub(crate) cost: Cost,
+    pub(crate) charge: Charge,
+    pub(crate) estimated: bool,
+}
+
+/// Settles `attempt` at what `reading` says, and tells its story.
+pub(crate) fn settle(
+    governor: &Governor,
+    attempt: &mut Attempt,
+    reading: &Reading,
+    status: Option<u16>,
+    broken: Option<BrokenBy>,
+) {
+    let sent_at = attempt.story.created_at;
+    let failed = status.is_some_and(|status| status >= 400) || reading.error.is_some();
+    let bill = bill(&governor.calibration, attempt, reading, sent_at, failed, broken.is_some());
+    if !bill.estimated {
+        let prompt = bill.usage.prompt_tokens();
+        governor.calibration.observe(attempt.deployment.price.row.id(), attempt.bound.text_tokens, prompt);
+    }
+    let story = &mut attempt.story;
+    story.usage = bill.usage;
+    story.effective = bill.charge.effective;
+    story.estimated = bill.estimated;
+    story.billed_pico = reading.provider_cost_pico;
+    story.model_answered = reading.model.as_deref().map(str::to_owned);
+    story.service_tier = reading.service_tier.as_deref().map(str::to_owned);
+    story.upstream_request_id =
+        reading.response_id.as_deref().map(str::to_owned).or(story.upstream_request_id.take());
+    story.anomalies = reading.anomalies.iter().map(|anomaly| anomaly.as_str().to_owned()).collect();
+    story.price = Some(attempt.deployment.price.clone());
+    story.cost = Some(bill.cost);
+    if let Some(told) = story.attempt() {
+        told.charge = bill.charge;
+        told.end = Some(if bill.estimated { AttemptEnd::Estimated } else { AttemptEnd::Settled });
+        told.status_code = status.or(told.status_code);
+        told.error = told.error.take().or_else(|| broken.map(|by| by.as_str().to_owned()));
+    }
+    let ended = match broken {
+        Some(BrokenBy::Client | BrokenBy::Us(_)) => Status::Cancelled,
+        Some(BrokenBy::Upstream | BrokenBy::Idle) => Status::Failed,
+        None if failed => Status::Failed,
+        None => Status::Completed,
+    };
+    let now = governor.now();
+    attempt.story.finish(ended, now);
+    attempt.story.journalled = true;
+    let record = record::encode(&attempt.story);
+    governor.settle(attempt.id, bill.charge, bill.estimated, record, &attempt.windows);
+}
+
+fn bill(
+    calibration: &Calibration,
+    attempt: &Attempt,
+    reading: &Reading,
+    sent_at: Timestamp,
+    failed: bool,
+    broken: bool,
+) -> Bill {
+    let row = &attempt.deployment.price.row;
+    let conditions = conditions(reading, attempt, attempt.story.api_format, sent_at, failed);
+    let stated = reading.billed() == Billed::Stated && (reading.complete || !broken);
+    let nothing = reading.billed() == Billed::Nothing && !broken;
+    let usage = if stated || nothing { reading.usage } else { estimate(calibration, attempt, reading) };
+    let cost = if stated && !reading.billed_by_model.is_empty() {
+        parts(reading, attempt, &conditions)
+    } else {
+        bursar_pricing::cost(row, &usage, &conditions)
+    };
+    let mut charge = charge(&cost, &usage, attempt);
+    let estimated = !(stated || nothing);
+    if estimated {
+        // An estimate never exceeds the hold: the hold is the most that the request can cost.
+        charge.list = charge.list.min(attempt.hold.list);
+        charge.effective = charge.effective.min(attempt.hold.effective);
+        charge.tokens = charge.tokens.min(attempt.hold.tokens);
+    }
+    Bill { usage, cost, charge, estimated }
+}
+
+fn conditions<'a>(
+    reading: &'a Reading,
+    attempt: &'a Attempt,
+    format: ApiFormat,
+    at: Timestamp,
+    failed: bool,
+) -> Conditions<'a> {
+    let quoted = crate::quote::conditions(&attempt.bound, format, at);
+    Conditions {
+        service_tier: reading.service_tier.as_deref().or(quoted.service_tier),
+        region: reading.region.as_deref().or(quoted.region),
+        failed,
+        ..quoted
+    }
+}
+
+/// One answer billed in parts: each at the row of the model that was really billed.
+fn parts(reading: &Reading, attempt: &Attempt, conditions: &Conditions<'_>) -> Cost {
+    let own = &attempt.deployment.price.row;
+    let prices = attempt.governor.directory();
+    let mut total = Cost::zero();
+    for (model, usage) in &reading.billed_by_model {
+        let other = prices.prices.find(&attempt.deployment.provider.prices, model, conditions.at);
+        let row = other.filter(|_| !model.is_empty()).unwrap_or(own);
+        total = total.plus(bursar_pricing::cost(row, usage, conditions));
+    }
+    total
+}
+
+fn charge(cost: &Cost, usage: &Usage, attempt: &Attempt) -> Charge {
+    Charge {
+        list: cost.list,
+        effective: cost.effective(attempt.quote.multiplier),
+        tokens: i64::try_from(usage.tokens()).unwrap_or(i64::MAX),
+        requests: attempt.hold.requests,
+    }
+}
+
+/// The most that the answer so far can have used: stated counts where there are any, else the prompt by calibration and
+/// one token for each byte of text seen, plus what a provider bills after a disconnect.
+fn estimate(calibration: &Calibration, attempt: &Attempt, reading: &Reading) -> Usage {
+    let quote = &attempt.quote.quote;
+    let mut usage = reading.usage;
+    if usage.prompt_tokens() == 0 {
+        let row = attempt.deployment.price.row.id();
+        let text = attempt.bound.text_tokens;
+        let bound = quote.input_tokens;
+        let media = bound.saturating_sub(text);
+        let input = calibration.input_tokens(row, text, text).saturating_add(media).min(bound);
+        usage.set(UsageClass::Input, if attempt.bound.by_reference { bound } else { input });
+    }
+    let seen = reading.text_bytes.saturating_add(reading.media_bytes);
+    let slack = if reading.complete { 0 } else { SLACK_TOKENS };
+    let output = if attempt.story.stream || reading.complete {
+        usage.get(UsageClass::Output).max(seen.saturating_add(slack)).min(quote.output_tokens)
+    } else {
+        // A plain answer is generated in full before its first byte: what was seen of it says nothing.
+        quote.output_tokens
+    };
+    usage.set(UsageClass::Output, output);
+    usage
+}
+
+impl BrokenBy {
+    /// What the record says.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "the client left before the end of the answer",
+            Self::Upstream => "the provider's answer broke off",
+            Self::Idle => "the provider's answer stalled",
+            Self::Us(why) => why,
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The story of one request: everything its record will say, gathered while it happens.
+
+use crate::identify::Caller;
+use crate::route::Skipped;
+use bursar_core::refusal::Blocking;
+use bursar_core::{ApiFormat, Attributes, Charge, Multiplier, Refusal, RequestId, Timestamp, Usage, Usd};
+use bursar_ledger::HeldWindow;
+use bursar_pricing::{Cost, Priced};
+use std::sync::Arc;
+
+/// How a request ended, or how far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Status {
+    /// Admitted or being admitted.
+    #[default]
+    Pending,
+    /// An answer has begun.
+    Streaming,
+    /// Answered in full.
+    Completed,
+    /// The provider answered with an error, broke off, or never answered.
+    Failed,
+    /// The client left, or Bursar cut it.
+    Cancelled,
+    /// Refused.
+    Denied,
+}
+
+impl Status {
+    /// The word in records and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Streaming => "streaming",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Denied => "denied",
+        }
+    }
+}
+
+/// How one attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttemptEnd {
+    /// Settled at the usage that the answer states.
+    Settled,
+    /// Settled at an estimate.
+    Estimated,
+    /// Released: provably unbilled.
+    Released,
+    /// In suspense: its bill is unknown.
+    Suspense,
+}
+
+impl AttemptEnd {
+    /// The word in records and JSON.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Settled => "settled",
+            Self::Estimated => "estimated",
+            Self::Released => "released",
+            Self::Suspense => "suspense",
+        }
+    }
+}
+
+/// One try at one deployment.
+#[derive(Debug, Clone)]
+pub struct AttemptStory {
+    /// Who was asked.
+    pub provider: String,
+    /// With which credential.
+    pub credential: Option<String>,
+    /// The upstream's name for the model.
+    pub served_model: String,
+    /// What was held.
+    pub hold: Charge,
+    /// What it was charged in the end.
+    pub charge: Charge,
+    /// How it ended; absent while it runs.
+    pub end: Option<AttemptEnd>,
+    /// The upstream's status, if it answered.
+    pub status_code: Option<u16>,
+    /// What went wrong, in words without secrets or prompts.
+    pub error: Option<String>,
+}
+
+/// Everything that the record of one request will say.
+#[derive(Debug)]
+pub struct Story {
+    /// Its id.
+    pub request_id: RequestId,
+    /// When it came.
+    pub created_at: Timestamp,
+    /// When it ended.
+    pub finalized_at: Option<Timestamp>,
+    /// How far it is.
+    pub status: Status,
+    /// The wire protocol.
+    pub api_format: ApiFormat,
+    /// What the client asked for.
+    pub model_asked: String,
+    /// What the answer says served it.
+    pub model_answered: Option<String>,
+    /// Whether the client asked for a stream.
+    pub stream: bool,
+    /// Who asks; absent before it is known.
+    pub caller: Option<Caller>,
+    /// The attributes of the last attempt, or of the request.
+    pub attributes: Attributes,
+    /// Deployments that were passed over.
+    pub skipped: Vec<Skipped>,
+    /// What was tried.
+    pub attempts: Vec<AttemptStory>,
+    /// The price of the last attempt.
+    pub price: Option<Priced>,
+    /// The usage that was charged.
+    pub usage: Usage,
+    /// The cost that was charged, line by line.
+    pub cost: Option<Cost>,
+    /// Effective cost.
+    pub effective: Usd,
+    /// What the provider itself says it cost, in pico-USD.
+    pub billed_pico: Option<u128>,
+    /// The service tier that the answer states.
+    pub service_tier: Option<String>,
+    /// Whether the charge is an estimate.
+    pub estimated: bool,
+    /// What was refused and why.
+    pub refusal: Option<Refusal>,
+    /// What shadow budgets would have refused.
+    pub shadow_refusals: Vec<Blocking>,
+    /// The windows of the last attempt.
+    pub windows: Vec<HeldWindow>,
+    /// From list to effective cost, of the last attempt.
+    pub multiplier: Multiplier,
+    /// Status towards the client.
+    pub status_code: Option<u16>,
+    /// What went wrong, in words without secrets or prompts.
+    pub error: Option<String>,
+    /// When the first byte of the answer came.
+    pub first_byte_at: Option<Timestamp>,
+    /// The provider's id of the answer.
+    pub upstream_request_id: Option<String>,
+    /// How often the client's own library tried before (`x-stainless-retry-count`).
+    pub client_retry_count: Option<u32>,
+    /// The client's own key for repeated requests.
+    pub idempotency_key: Option<String>,
+    /// How long it waited for room, in microseconds.
+    pub waited_us: i64,
+    /// Oddities in what the provider sent.
+    pub anomalies: Vec<String>,
+    /// Whether its record went into the journal with a settle entry; if not, the observer passes it on.
+    pub journalled: bool,
+}
+
+impl Story {
+    /// A story that begins.
+    #[must_use]
+    pub fn begin(request_id: RequestId, created_at: Timestamp, api_format: ApiFormat) -> Box<Self> {
+        Box::new(Self {
+            request_id,
+            created_at,
+            finalized_at: None,
+            status: Status::Pending,
+            api_format,
+            model_asked: String::new(),
+            model_answered: None,
+            stream: false,
+            caller: None,
+            attributes: Attributes::new(),
+            skipped: Vec::new(),
+            attempts: Vec::new(),
+            price: None,
+            usage: Usage::new(),
+            cost: None,
+            effective: Usd::ZERO,
+            billed_pico: None,
+            service_tier: None,
+            estimated: false,
+            refusal: None,
+            shadow_refusals: Vec::new(),
+            windows: Vec::new(),
+            multiplier: Multiplier::ONE,
+            status_code: None,
+            error: None,
+            first_byte_at: None,
+            upstream_request_id: None,
+            client_retry_count: None,
+            idempotency_key: None,
+            waited_us: 0,
+            anomalies: Vec::new(),
+            journalled: false,
+        })
+    }
+    /// Ends it, once: a later end changes nothing.
+    pub fn finish(&mut self, status: Status, now: Timestamp) {
+        if self.finalized_at.is_none() {
+            self.status = status;
+            self.finalized_at = Some(now);
+        }
+    }
+    /// The attempt that runs or ran last.
+    pub fn attempt(&mut self) -> Option<&mut AttemptStory> {
+        self.attempts.last_mut()
+    }
+    /// The key of the caller, if known.
+    #[must_use]
+    pub fn key(&self) -> Option<&Arc<crate::directory::Key>> {
+        self.caller.as_ref().map(|caller| &caller.key)
+    }
+}

@@ -1,0 +1,159 @@
+//! The control plane on a runtime and threads of its own, reached from the data plane through a bounded queue.
+
+use bursar_control::{Drainer, State};
+use bursar_gateway::control::{Answering, Control};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::task::TaskTracker;
+use tower_service::Service;
+
+/// Admin requests that may wait: beyond it they are answered 503.
+const QUEUE: usize = 256;
+/// How often upkeep and draining look for work.
+const TEND_EVERY: Duration = Duration::from_millis(100);
+
+type Job = (Request<Bytes>, oneshot::Sender<Response<Bytes>>);
+
+/// The running control plane.
+pub struct ControlPlane {
+    jobs: mpsc::Sender<Job>,
+    stop: watch::Sender<bool>,
+    threads: parking_lot::Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl ControlPlane {
+    /// Starts serving the admin API, draining the journal, and the ledger's upkeep.
+    ///
+    /// # Errors
+    /// When a thread or runtime cannot be started.
+    pub fn start(state: &Arc<State>, drainer: Drainer) -> io::Result<Arc<Self>> {
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let (stop, stopped) = watch::channel(false);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("control")
+            .enable_all()
+            .build()?;
+        let router = bursar_control::router(Arc::clone(state));
+        let ended = stopped.clone();
+        let serving = std::thread::Builder::new()
+            .name("control-main".to_owned())
+            .spawn(move || runtime.block_on(serve(router, queue, ended)))?;
+        let upkeep = Arc::clone(state);
+        let tending = std::thread::Builder::new()
+            .name("upkeep".to_owned())
+            .spawn(move || tend(&upkeep, drainer, &stopped))?;
+        Ok(Arc::new(Self { jobs, stop, threads: parking_lot::Mutex::new(vec![serving, tending]) }))
+    }
+
+    /// Drains what is left and ends. Blocks.
+    pub fn shutdown(&self) {
+        self.stop.send_replace(true);
+        for thread in std::mem::take(&mut *self.threads.lock()) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the control plane ended by a panic");
+            }
+        }
+    }
+}
+
+impl Control for ControlPlane {
+    fn serves(&self, path: &str) -> bool {
+        path.starts_with("/admin/") || matches!(path, "/metrics" | "/livez" | "/readyz" | "/health")
+    }
+
+    fn call(&self, request: Request<Bytes>) -> Answering {
+        let (answer, answered) = oneshot::channel();
+        let sent = self.jobs.try_send((request, answer));
+        Box::pin(async move {
+            let busy = || text(StatusCode::SERVICE_UNAVAILABLE, "the control plane is busy or ending\n");
+            match sent {
+                Ok(()) => answered.await.unwrap_or_else(|_| busy()),
+                Err(_) => busy(),
+            }
+        })
+    }
+}
+
+async fn serve(mut router: axum::Router, mut queue: mpsc::Receiver<Job>, mut stopped: watch::Receiver<bool>) {
+    let tasks = TaskTracker::new();
+    loop {
+        let job = tokio::select! {
+            job = queue.recv() => job,
+            _ = stopped.wait_for(|stop| *stop) => break,
+        };
+        let Some((request, answer)) = job else { break };
+        let answering = router.call(request.map(|bytes| axum::body::Body::new(Full::new(bytes))));
+        tasks.spawn(async move {
+            let response = match answering.await {
+                Ok(response) => collect(response).await,
+                Err(never) => match never {},
+            };
+            // Whoever asked may have left.
+            drop(answer.send(response));
+        });
+    }
+    tasks.close();
+    if tokio::time::timeout(Duration::from_secs(5), tasks.wait()).await.is_err() {
+        tracing::warn!("admin requests were cut");
+    }
+}
+
+async fn collect(response: Response<axum::body::Body>) -> Response<Bytes> {
+    let (head, body) = response.into_parts();
+    match body.collect().await {
+        Ok(body) => Response::from_parts(head, body.to_bytes()),
+        Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the answer broke off\n"),
+    }
+}
+
+fn text(status: StatusCode, text: &'static str) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from_static(text.as_bytes()));
+    *response.status_mut() = status;
+    response
+}
+
+/// Drains records and tends the ledger until told to stop, then drains what is left.
+fn tend(state: &State, mut drainer: Drainer, stopped: &watch::Receiver<bool>) {
+    let mut failures = 0u32;
+    loop {
+        let last = *stopped.borrow();
+        match state.governor.ledger().tend(state.now()) {
+            Ok(tended) => {
+                for id in &tended.suspended {
+                    tracing::warn!(reservation = %id, "made no progress for ten minutes: in suspense");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the ledger's upkeep failed"),
+        }
+        match drain_all(&mut drainer) {
+            Ok(()) => failures = 0,
+            Err(error) => {
+                // Records fail open: requests go on, the journal keeps what is not drained.
+                failures = failures.saturating_add(1);
+                if failures.is_power_of_two() {
+                    tracing::error!(%error, failures, "cannot drain the journal into records");
+                }
+            }
+        }
+        if last {
+            return;
+        }
+        let pause = TEND_EVERY.saturating_mul(failures.clamp(1, 50));
+        let until = std::time::Instant::now() + pause;
+        while std::time::Instant::now() < until && !*stopped.borrow() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+fn drain_all(drainer: &mut Drainer) -> Result<(), bursar_control::DrainError> {
+    while drainer.step()? {}
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! Wiring: opens what is on disk, builds the planes over it, and ends them in order.
+
+use super::control::ControlPlane;
+use super::first_start::{FirstStartError, admin_token};
+use super::install::{InstallError, install};
+use super::reconcile::{Difference, ReconcileError, reconcile};
+use super::surroundings::{SystemClock, boot_id, random};
+use crate::config::{Config, Durability, RefusalStatus, Surroundings};
+use bursar_control::{ControlError, Drainer, Metrics, State, Watcher};
+use bursar_core::Timestamp;
+use bursar_gateway::intake::Intake;
+use bursar_gateway::{Gateway, Server, StartError};
+use bursar_govern::ports::{Clock, Ports};
+use bursar_govern::{Directory, Governor};
+use bursar_pricing::PriceBook;
+use bursar_store::disk::{DiskError, RealDisk};
+use bursar_store::journal::Durability as Kept;
+use bursar_store::ledger::{Commits, Ledger, LedgerOptions, Recovery, SqliteWindows, WindowStoreError};
+use bursar_store::records::{Records, RecordsError};
+use bursar_store::settings::Settings;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Bytes of a journal segment: at 1 kB a request 60,000 requests; recycled, so it is zeroed once.
+const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes of journal between checkpoints: bounds recovery to well under a second.
+const CHECKPOINT_BYTES: u64 = 32 * 1024 * 1024;
+
+/// The operator's own price file in the data directory.
+pub const PRICES: &str = "prices.toml";
+
+/// Why Bursar does not start. Each names what it was about.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The data directory.
+    #[error("cannot use the data directory {}", path.display())]
+    DataDir {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The data directory's files.
+    #[error("cannot use the data directory")]
+    Disk(#[from] DiskError),
+    /// The ledger; also a second process on the same data directory.
+    #[error("cannot open the ledger")]
+    Ledger(#[from] bursar_store::ledger::OpenError),
+    /// Windows that left memory.
+    #[error("cannot open the store of cold windows")]
+    Windows(#[from] WindowStoreError),
+    /// The settings.
+    #[error("cannot open the settings")]
+    Settings(#[from] bursar_store::OpenError),
+    /// The records.
+    #[error("cannot open the records")]
+    Records(#[from] RecordsError),
+    /// The file's objects.
+    #[error("cannot bring the settings in line with the file")]
+    Reconcile(#[from] ReconcileError),
+    /// Providers and models.
+    #[error("cannot install the configuration")]
+    Install(#[from] InstallError),
+    /// The operator's own prices.
+    #[error(transparent)]
+    Prices(#[from] bursar_pricing::BookError),
+    /// Settings or ledger refused what is stored.
+    #[error("cannot publish the settings")]
+    Publish(#[from] ControlError),
+    /// The admin token.
+    #[error(transparent)]
+    FirstStart(#[from] FirstStartError),
+    /// The listener.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The workers.
+    #[error("cannot start")]
+    Start(#[from] StartError),
+    /// A thread.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
+}
+
+/// A running Bursar.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What recovery found.
+    pub recovery: Recovery,
+    /// What the file changed in the settings.
+    pub differences: Vec<Difference>,
+    /// What the control plane works on.
+    pub state: Arc<State>,
+    /// The ledger.
+    pub ledger: Arc<Ledger>,
+    /// The file with the admin token, where Bursar made it.
+    pub admin_token: Option<PathBuf>,
+    server: Server,
+    control: Arc<ControlPlane>,
+}
+
+/// Starts everything that `config` asks for.
+///
+/// # Errors
+/// See [`ServeError`].
+pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running, ServeError> {
+    let clock = SystemClock;
+    let now = clock.now();
+    let data_dir = &config.server.data_dir;
+    create_private(data_dir)?;
+    let (ledger, recovery) = open_ledger(config, now)?;
+    let settings = Arc::new(Settings::open(&data_dir.join("settings.db"), now)?);
+    let records = Arc::new(Records::open(&data_dir.join("records"), now)?);
+    let differences = reconcile(&settings, config, surroundings, &random, now)?;
+    let admin_token = admin_token(&settings, config, surroundings, now)?;
+    let installed = install(config, surroundings, prices(data_dir)?, now)?;
+
+    let metrics = Arc::new(Metrics::default());
+    let watcher = Watcher::new(Arc::clone(&metrics));
+    let observer: Arc<dyn bursar_govern::ports::Observer> = Arc::clone(&watcher) as _;
+    let ports = Ports { clock: Arc::new(clock), random: Arc::new(random), observer };
+    let governor = Governor::new(Directory::default(), Arc::clone(&ledger), ports);
+    let state =
+        State::new(Arc::clone(&settings), Arc::clone(&governor), Arc::clone(&records), installed, metrics);
+    state.publish()?;
+    let drainer = Drainer::new(Arc::clone(&ledger), records, settings, watcher);
+    let control = ControlPlane::start(&state, drainer).map_err(ServeError::Thread)?;
+
+    let address = config.server.listen;
+    let listener = TcpListener::bind(address).map_err(|source| ServeError::Listen { address, source })?;
+    let address = listener.local_addr().unwrap_or(address);
+    let gateway = Arc::new(Gateway {
+        governor,
+        control: Arc::clone(&control) as _,
+        intake: Intake::new(),
+        refusal_status: match config.server.refusal_status {
+            RefusalStatus::Native => bursar_wire::RefusalStatus::Native,
+            RefusalStatus::PaymentRequired => bursar_wire::RefusalStatus::Always402,
+            RefusalStatus::TooManyRequests => bursar_wire::RefusalStatus::Always429,
+        },
+    });
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let workers = config.server.threads.and_then(|n| usize::try_from(n).ok()).unwrap_or(cores);
+    let server = Server::start(&gateway, &listener, workers)?;
+    Ok(Running { address, recovery, differences, state, ledger, admin_token, server, control })
+}
+
+impl Running {
+    /// Stops accepting, lets requests in flight end, drains the journal and closes the ledger. Blocks.
+    pub fn shutdown(self) {
+        self.server.shutdown();
+        if self.ledger.commit().is_err() {
+            tracing::error!("the last entries could not be written");
+        }
+        self.control.shutdown();
+        if let Err(error) = self.ledger.close() {
+            tracing::error!(%error, "the ledger did not close in order");
+        }
+    }
+}
+
+/// The built-in price book with the operator's own file over it, where the data directory has one.
+fn prices(data_dir: &Path) -> Result<Arc<PriceBook>, ServeError> {
+    let path = data_dir.join(PRICES);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Arc::new(PriceBook::builtin().overlay_toml(&text, PRICES)?)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Ok(Arc::new(PriceBook::builtin().clone()))
+        }
+        Err(source) => Err(ServeError::DataDir { path, source }),
+    }
+}
+
+fn open_ledger(config: &Config, now: Timestamp) -> Result<(Arc<Ledger>, Recovery), ServeError> {
+    let folder = config.server.data_dir.join("ledger");
+    create_private(&folder)?;
+    let disk = Arc::new(RealDisk::open(&folder)?);
+    let options = LedgerOptions {
+        durability: match config.ledger.durability {
+            Durability::Sync => Kept::Sync,
+            Durability::Fast => Kept::Fast,
+        },
+        segment_bytes: SEGMENT_BYTES,
+        checkpoint_bytes: CHECKPOINT_BYTES,
+        boot_id: boot_id(),
+        holder: format!("bursar serve, process {}", std::process::id()),
+        random: random(),
+        commits: Commits::Thread,
+    };
+    let windows = Arc::new(SqliteWindows::open(&config.server.data_dir.join("windows.db"), now)?);
+    Ok(Ledger::open(disk, windows, &options, now)?)
+}
+
+/// Creates a folder that only its owner may enter.
+fn create_private(path: &Path) -> Result<(), ServeError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|source| ServeError::DataDir { path: path.to_owned(), source })
+}
