@@ -1,8 +1,8 @@
 //! Durable admits of a real ledger on a real disk, beside the raw `fdatasync` of the same disk in the same run; then
 //! recovery of a million open reservations. Prints tables. Figures go to docs/benchmarks.md.
 //!
-//! `cargo bench -p bursar-store --bench durable -- [DIRECTORY]`; the directory (default: the target directory's `tmp`)
-//! decides which disk is measured.
+//! `cargo bench -p bursar-store --bench durable -- [all|admits|recovery] [DIRECTORY]`; the directory (default: the target
+//! directory's `tmp`) decides which disk is measured.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -31,11 +31,23 @@ const PER_ROUND: Duration = Duration::from_secs(3);
 const OPEN: u64 = 1_000_000;
 
 fn main() {
-    let argument = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let directory = argument.map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
+    let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with('-'));
+    let what = arguments.next().unwrap_or_else(|| "all".to_owned());
+    let directory =
+        arguments.next().map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
     let directory = directory.join("durable-bench");
     let _old = std::fs::remove_dir_all(&directory);
     std::fs::create_dir_all(&directory).unwrap();
+    if what != "recovery" {
+        all_admits(&directory);
+    }
+    if what != "admits" {
+        recovery(&directory);
+    }
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+fn all_admits(directory: &Path) {
     let workers = std::thread::available_parallelism().map_or(2, usize::from).min(8);
 
     println!(
@@ -46,10 +58,10 @@ fn main() {
     let mut p99s = Vec::new();
     for round in 1..=ROUNDS {
         // A, B, B, A: what the disk does of its own accord hits both.
-        let before = raw(&directory);
-        let sync = admits(&directory, Durability::Sync, workers);
-        let fast = admits(&directory, Durability::Fast, workers);
-        let after = raw(&directory);
+        let before = raw(directory);
+        let sync = admits(directory, Durability::Sync, workers);
+        let fast = admits(directory, Durability::Fast, workers);
+        let after = raw(directory);
         let raw_p99 = (before.percentile(990) + after.percentile(990)) / 2;
         before.print(round, "raw fdatasync of 4 kB", raw_p99);
         sync.print(round, "sync: reserve, durable", raw_p99);
@@ -70,8 +82,6 @@ fn main() {
     );
     println!("fast: median {:.0} admits/s", median(|one| one.2));
     println!();
-    recovery(&directory);
-    std::fs::remove_dir_all(&directory).unwrap();
 }
 
 /// Latencies of one measurement.

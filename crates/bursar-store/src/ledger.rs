@@ -14,6 +14,7 @@ mod drain;
 mod error;
 mod keeper;
 mod open;
+mod repair;
 mod verbs;
 mod verify;
 mod waiters;
@@ -32,6 +33,7 @@ pub use self::drain::{DrainError, Drained};
 pub use self::error::{LedgerDown, OpenError, ReserveError};
 pub use self::keeper::{TendError, Tended};
 pub use self::open::Recovery;
+pub use self::repair::{Repaired, repair};
 pub use self::verbs::{Applied, Reserved};
 pub use self::verify::{Difference, Verification, VerifyError, verify};
 pub use self::windows::{MemoryWindows, SqliteWindows, WindowStore, WindowStoreError};
@@ -71,7 +73,7 @@ pub enum Commits {
 /// The ledger of one node.
 pub struct Ledger {
     core: Arc<Core>,
-    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+    thread: Mutex<Option<crate::sync::thread::JoinHandle<()>>>,
     keeper: Mutex<keeper::Keeper>,
     reader: Mutex<Option<crate::journal::JournalReader>>,
     drained: AtomicU64,

@@ -7,5 +7,6 @@ pub mod limits;
 pub mod records;
 pub mod settings;
 mod sqlite;
+mod sync;
 
 pub use sqlite::{BackupError, OpenError, Page, PageError, PageRequest};

@@ -22,3 +22,8 @@ pub const EXPIRIES_PER_TEND_MAX: usize = 2_000;
 pub const WINDOWS_EXAMINED_AT_ONCE: u32 = 2_048;
 /// Windows looked at in one upkeep: a million windows are seen every quarter of a minute.
 pub const WINDOWS_EXAMINED_PER_TEND: u32 = 65_536;
+/// Bytes of a write buffer that are kept for the next batch: a thousand entries; a larger one was an exception.
+pub const BUFFER_BYTES_KEPT: usize = 1024 * 1024;
+/// Entry numbers that a repair skips behind the last that it could read: more than any number that was ever given out
+/// and cannot be read any more; a segment of the default size holds less than a million entries.
+pub const SEQS_SKIPPED_BY_REPAIR: u64 = 10_000_000;

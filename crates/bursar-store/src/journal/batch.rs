@@ -1,6 +1,7 @@
 //! A batch: entries in order, as the engine writes them and as they stand in the journal.
 
 use crate::journal::Seq;
+use crate::limits::BUFFER_BYTES_KEPT;
 
 /// Bytes of a batch's header: first entry (8), synced (8), entries (4), running checksum (4), bytes of entries (4).
 pub(super) const BATCH_HEADER_BYTES: usize = 28;
@@ -33,11 +34,12 @@ impl Batch {
         self.count = self.count.saturating_add(1);
         seq
     }
-    /// Empties it and lets it start at `first`, keeping its memory.
+    /// Empties it and lets it start at `first`, keeping its memory unless that is unusually much.
     pub fn reset(&mut self, first: Seq) {
         self.first = first;
         self.count = 0;
         self.bytes.clear();
+        self.bytes.shrink_to(BUFFER_BYTES_KEPT);
     }
     /// The number of its first entry.
     #[must_use]

@@ -53,17 +53,20 @@ pub(super) struct SegmentReader {
 }
 
 impl SegmentReader {
+    /// Opens the segment, whatever its header is.
+    pub(super) fn open_any(disk: &dyn Disk, generation: u32) -> Result<Self, JournalError> {
+        let name = segment::name_of(generation);
+        let file = disk.open(&name)?;
+        let blocks = file.bytes()? / u64::try_from(BLOCK_BYTES).unwrap_or(512);
+        let blocks = u32::try_from(blocks).unwrap_or(u32::MAX);
+        Ok(Self { file, name, generation, blocks, window: Vec::new(), window_place: 0, data: Vec::new() })
+    }
     /// Opens the segment and reads its header; `None` where this generation has not written it.
     pub(super) fn open(
         disk: &dyn Disk,
         generation: u32,
     ) -> Result<(Self, Option<SegmentHeader>), JournalError> {
-        let name = segment::name_of(generation);
-        let file = disk.open(&name)?;
-        let blocks = file.bytes()? / u64::try_from(BLOCK_BYTES).unwrap_or(512);
-        let blocks = u32::try_from(blocks).unwrap_or(u32::MAX);
-        let (window, data) = (Vec::new(), Vec::new());
-        let mut reader = Self { file, name, generation, blocks, window, window_place: 0, data };
+        let mut reader = Self::open_any(disk, generation)?;
         let header = match reader.block(0)? {
             Block::Unwritten => None,
             Block::Written { marks: MARK_HEADER, data } => {
@@ -73,8 +76,8 @@ impl SegmentReader {
             Block::Written { .. } => return Err(reader.damaged(0, "the header is not a header")),
             Block::Damaged(what) => return Err(reader.damaged(0, what)),
         };
-        if header.as_ref().is_some_and(|header| header.blocks != blocks) {
-            return Err(reader.damaged(blocks, "the file has not the length that its header says"));
+        if header.as_ref().is_some_and(|header| header.blocks != reader.blocks) {
+            return Err(reader.damaged(reader.blocks, "the file has not the length that its header says"));
         }
         Ok((reader, header))
     }
@@ -262,6 +265,10 @@ impl JournalReader {
 
     /// Moves to the next batch, which is there because its entries were synced.
     fn read_batch(&mut self) -> Result<(), JournalError> {
+        let next = self.segments.after(self.generation);
+        if next.is_some_and(|next| next.previous_end == self.place) {
+            return self.next_segment();
+        }
         let mut found = self.segment.batch(self.place)?;
         if !matches!(found, Found::Batch { .. }) {
             // Perhaps read ahead before, or while, the writer came here: look at what the disk has now.
@@ -280,7 +287,10 @@ impl JournalReader {
                 Ok(())
             }
             Found::Damaged { place, what } => Err(self.segment.damaged(place, what)),
-            Found::Unwritten { .. } | Found::Full => self.next_segment(),
+            Found::Unwritten { place } => {
+                Err(self.segment.damaged(place, "an entry that was synced is not there"))
+            }
+            Found::Full => self.next_segment(),
         }
     }
 
@@ -288,9 +298,11 @@ impl JournalReader {
         let missing = || self.segment.damaged(self.place, "an entry that was synced is not there");
         let next = self.segments.after(self.generation).ok_or_else(missing)?;
         let (segment, header) = SegmentReader::open(self.segments.disk().as_ref(), next.generation)?;
-        if header.is_none_or(|header| header.first != self.after || header.previous_end != self.place) {
+        let Some(header) = header else { return Err(missing()) };
+        if header.first != self.after.plus(header.lost) || header.previous_end != self.place {
             return Err(missing());
         }
+        self.after = header.first;
         (self.segment, self.generation, self.place) = (segment, next.generation, 1);
         Ok(())
     }

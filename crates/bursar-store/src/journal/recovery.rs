@@ -118,7 +118,7 @@ fn describe(scan: &Scan, boot_id: &str) -> JournalRecovery {
 }
 
 /// Removes what an interrupted process left half made; the spares that can be used.
-fn sweep(disk: &dyn Disk, scan: &Scan, segment_bytes: u64) -> Result<Vec<String>, JournalError> {
+pub(super) fn sweep(disk: &dyn Disk, scan: &Scan, segment_bytes: u64) -> Result<Vec<String>, JournalError> {
     let mut spares = Vec::new();
     let mut removed = false;
     for name in disk.list()? {

@@ -44,49 +44,74 @@ pub(super) fn scan(
     replay: Replay<'_>,
 ) -> Result<Scan, JournalError> {
     let mut scan = Scan::default();
-    let mut headers = headers(disk, &mut scan)?;
-    if let Some(wanted) = start.journal
-        && let Some((reader, _)) = headers.iter().find(|(_, header)| header.journal != wanted)
-    {
-        return Err(JournalError::Foreign { file: reader.name.clone() });
-    }
-    let wanted = start.after.next();
-    let skipped = headers.iter().rposition(|(_, header)| header.first <= wanted);
-    let Some(skipped) = skipped else {
-        if headers.is_empty() && start.after == Seq::NONE {
-            return Ok(scan);
-        }
-        let generation = headers.first().map_or(1, |(_, header)| header.generation.saturating_sub(1));
-        let file = segment::name_of(generation);
-        return Err(JournalError::Missing { file, what: "entries behind the checkpoint are not there" });
-    };
-    headers.drain(..skipped);
-    let ends: Vec<_> = headers.iter().skip(1).map(|(_, header)| Some(header.clone())).chain([None]).collect();
-    for ((reader, header), next) in headers.iter_mut().zip(ends) {
-        scan.read_segment(reader, header, next.as_ref(), start, replay)?;
-        if next.is_none() {
-            scan.judge_tail(disk, reader, header.boot_id == boot_id)?;
-        }
-    }
-    if scan.end.next <= start.after {
-        let file = segment::name_of(scan.end.generation);
-        return Err(JournalError::Missing { file, what: "it ends before the checkpoint does" });
-    }
+    scan.run(disk, start, None, boot_id, replay)?;
     Ok(scan)
+}
+
+impl Scan {
+    /// Reads the segments below generation `limit`, if there is one; then the tail is not judged. After an error `end` is
+    /// where the last good batch ended.
+    pub(super) fn run(
+        &mut self,
+        disk: &dyn Disk,
+        start: Start,
+        limit: Option<u32>,
+        boot_id: &str,
+        replay: Replay<'_>,
+    ) -> Result<(), JournalError> {
+        let scan = self;
+        let mut headers = headers(disk, limit, scan)?;
+        if let Some(wanted) = start.journal
+            && let Some((reader, _)) = headers.iter().find(|(_, header)| header.journal != wanted)
+        {
+            return Err(JournalError::Foreign { file: reader.name.clone() });
+        }
+        let wanted = start.after.next();
+        let covers =
+            |header: &SegmentHeader| header.first.number().saturating_sub(header.lost) <= wanted.number();
+        let skipped = headers.iter().rposition(|(_, header)| covers(header));
+        let Some(skipped) = skipped else {
+            if headers.is_empty() && start.after == Seq::NONE {
+                return Ok(());
+            }
+            let generation = headers.first().map_or(1, |(_, header)| header.generation.saturating_sub(1));
+            let file = segment::name_of(generation);
+            return Err(JournalError::Missing { file, what: "entries behind the checkpoint are not there" });
+        };
+        headers.drain(..skipped);
+        let ends: Vec<_> =
+            headers.iter().skip(1).map(|(_, header)| Some(header.clone())).chain([None]).collect();
+        for ((reader, header), next) in headers.iter_mut().zip(ends) {
+            scan.read_segment(reader, header, next.as_ref(), start, replay)?;
+            if next.is_none() && limit.is_none() {
+                scan.judge_tail(disk, reader, header.boot_id == boot_id)?;
+            }
+        }
+        if scan.end.next <= start.after {
+            let file = segment::name_of(scan.end.generation);
+            return Err(JournalError::Missing { file, what: "it ends before the checkpoint does" });
+        }
+        Ok(())
+    }
 }
 
 /// The first entry of the oldest segment.
 pub(super) fn first(disk: &dyn Disk) -> Result<Seq, JournalError> {
     let mut scan = Scan::default();
-    headers(disk, &mut scan)?;
+    headers(disk, None, &mut scan)?;
     Ok(scan.segments.first().map_or(Seq::NONE, |segment| segment.first))
 }
 
 /// Opens every segment, oldest first, and checks that none is missing between them.
-fn headers(disk: &dyn Disk, scan: &mut Scan) -> Result<Vec<(SegmentReader, SegmentHeader)>, JournalError> {
+fn headers(
+    disk: &dyn Disk,
+    limit: Option<u32>,
+    scan: &mut Scan,
+) -> Result<Vec<(SegmentReader, SegmentHeader)>, JournalError> {
     let names = disk.list()?;
     let mut generations: Vec<u32> = names.iter().filter_map(|name| segment::generation_of(name)).collect();
     generations.sort_unstable();
+    generations.retain(|generation| limit.is_none_or(|limit| *generation < limit));
     let newest = generations.last().copied();
     let mut headers: Vec<(SegmentReader, SegmentHeader)> = Vec::new();
     for generation in generations {
@@ -99,8 +124,8 @@ fn headers(disk: &dyn Disk, scan: &mut Scan) -> Result<Vec<(SegmentReader, Segme
             return Err(reader.damaged(0, "the header is not there"));
         };
         if let Some((_, before)) = headers.last() {
-            if before.generation.saturating_add(1) != generation {
-                let file = segment::name_of(generation.saturating_sub(1));
+            if before.generation != header.previous {
+                let file = segment::name_of(header.previous);
                 return Err(JournalError::Missing { file, what: "the segments around it are there" });
             }
             if before.journal != header.journal {
@@ -108,7 +133,8 @@ fn headers(disk: &dyn Disk, scan: &mut Scan) -> Result<Vec<(SegmentReader, Segme
             }
         }
         scan.journal = Some(header.journal);
-        scan.segments.push(Segment { generation, first: header.first });
+        let SegmentHeader { first, previous_end, .. } = header;
+        scan.segments.push(Segment { generation, first, previous_end });
         scan.newest = Some(header.clone());
         headers.push((reader, header));
     }
@@ -147,7 +173,9 @@ impl Scan {
         }
         match next {
             Some(next)
-                if self.end.place != stop || self.end.next != next.first || self.end.chain != next.chain =>
+                if self.end.place != stop
+                    || self.end.next.plus(next.lost) != next.first
+                    || self.end.chain != next.chain =>
             {
                 Err(reader.damaged(self.end.place, "the next segment does not continue this one"))
             }

@@ -43,8 +43,12 @@ pub(super) struct SegmentHeader {
     pub(super) first: Seq,
     /// The running checksum of the journal before it.
     pub(super) chain: u32,
-    /// The block at which the segment before it ended: what is there or behind is not of the journal.
+    /// The generation of the segment before it; 0 for none.
+    pub(super) previous: u32,
+    /// The block at which that one ended: what is there or behind is not of the journal.
     pub(super) previous_end: u32,
+    /// Entries before `first` that a repair gave up: usually none.
+    pub(super) lost: u64,
     /// How its writer acknowledged entries.
     pub(super) durability: Durability,
     /// Between which two starts of the machine it was written.
@@ -60,7 +64,9 @@ impl SegmentHeader {
         data.extend_from_slice(&self.blocks.to_le_bytes());
         data.extend_from_slice(&self.first.number().to_le_bytes());
         data.extend_from_slice(&self.chain.to_le_bytes());
+        data.extend_from_slice(&self.previous.to_le_bytes());
         data.extend_from_slice(&self.previous_end.to_le_bytes());
+        data.extend_from_slice(&self.lost.to_le_bytes());
         data.push(match self.durability {
             Durability::Sync => 0,
             Durability::Fast => 1,
@@ -91,7 +97,9 @@ impl SegmentHeader {
         let (blocks, rest) = rest.split_first_chunk::<4>().ok_or_else(short)?;
         let (first, rest) = rest.split_first_chunk::<8>().ok_or_else(short)?;
         let (chain, rest) = rest.split_first_chunk::<4>().ok_or_else(short)?;
+        let (previous, rest) = rest.split_first_chunk::<4>().ok_or_else(short)?;
         let (previous_end, rest) = rest.split_first_chunk::<4>().ok_or_else(short)?;
+        let (lost, rest) = rest.split_first_chunk::<8>().ok_or_else(short)?;
         let (durability, rest) = rest.split_first().ok_or_else(short)?;
         let (length, rest) = rest.split_first().ok_or_else(short)?;
         let boot_id = rest.get(..usize::from(*length)).ok_or_else(short)?;
@@ -101,7 +109,9 @@ impl SegmentHeader {
             blocks: u32::from_le_bytes(*blocks),
             first: Seq::new(u64::from_le_bytes(*first)),
             chain: u32::from_le_bytes(*chain),
+            previous: u32::from_le_bytes(*previous),
             previous_end: u32::from_le_bytes(*previous_end),
+            lost: u64::from_le_bytes(*lost),
             durability: match durability {
                 0 => Durability::Sync,
                 1 => Durability::Fast,

@@ -35,11 +35,12 @@ pub struct Segments {
     files: Mutex<Files>,
 }
 
-/// One segment: from which entry on.
+/// One segment: from which entry on, and where the one before it ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Segment {
     pub(super) generation: u32,
     pub(super) first: Seq,
+    pub(super) previous_end: u32,
 }
 
 #[derive(Debug)]
@@ -173,7 +174,20 @@ impl Segments {
     fn new_spare(&self) -> Result<String, JournalError> {
         let name = self.files.lock().spare_name();
         let unfinished = format!("{name}.new");
-        let file = self.disk.create(&unfinished)?;
+        let done = self.fill(&unfinished);
+        if done.is_err() {
+            // On a full disk half a spare would only be in the way; that it cannot be removed is the smaller trouble.
+            let _removed = self.disk.remove(&unfinished);
+        }
+        done?;
+        self.disk.rename(&unfinished, &name)?;
+        self.disk.sync_directory()?;
+        Ok(name)
+    }
+
+    /// A new file of full size, all zeros, synced.
+    fn fill(&self, name: &str) -> Result<(), DiskError> {
+        let file = self.disk.create(name)?;
         let bytes = u64::from(self.blocks).saturating_mul(512);
         let zeros = vec![0; usize::try_from(bytes.min(1 << 20)).unwrap_or(1 << 20)];
         let mut at: u64 = 0;
@@ -183,10 +197,7 @@ impl Segments {
             file.write_at(at, part)?;
             at = at.saturating_add(u64::try_from(part.len()).unwrap_or(u64::MAX));
         }
-        file.sync()?;
-        self.disk.rename(&unfinished, &name)?;
-        self.disk.sync_directory()?;
-        Ok(name)
+        file.sync()
     }
 }
 

@@ -8,6 +8,7 @@ use crate::journal::block::{self, BLOCK_DATA_BYTES, MARK_CLOSED, MARK_FIRST, MAR
 use crate::journal::segment::SegmentHeader;
 use crate::journal::segments::Segment;
 use crate::journal::{Journal, JournalError, PendingSync, Segments, Seq};
+use crate::limits::BUFFER_BYTES_KEPT;
 
 /// The journal over segment files.
 #[derive(Debug)]
@@ -121,6 +122,10 @@ impl SegmentJournal {
             place = place.saturating_add(1);
         }
         self.file.write_at(block::offset_of(self.place), &self.blocks)?;
+        self.data.clear();
+        self.data.shrink_to(BUFFER_BYTES_KEPT);
+        self.blocks.clear();
+        self.blocks.shrink_to(BUFFER_BYTES_KEPT);
         self.place = place;
         self.next = header.last().next();
         self.chain = header.chain;
@@ -207,20 +212,32 @@ impl Journal for SegmentJournal {
 
 /// Makes the segment behind `end`, its header lasting before anything else is written to it.
 fn begin(segments: &Segments, end: End) -> Result<(Arc<dyn DiskFile>, u32), JournalError> {
-    let generation = end.generation.saturating_add(1);
+    begin_as(segments, end, end.generation.saturating_add(1), 0)
+}
+
+/// As [`begin`], of a certain generation, with so many entries given up between `end` and its first.
+pub(super) fn begin_as(
+    segments: &Segments,
+    end: End,
+    generation: u32,
+    lost: u64,
+) -> Result<(Arc<dyn DiskFile>, u32), JournalError> {
+    let first = end.next.plus(lost);
     let header = SegmentHeader {
         journal: segments.journal,
         generation,
         blocks: segments.blocks(),
-        first: end.next,
+        first,
         chain: end.chain,
+        previous: end.generation,
         previous_end: end.place,
+        lost,
         durability: segments.options.durability,
         boot_id: segments.options.boot_id.clone(),
     };
     let file = segments.take_spare(generation)?;
     file.write_at(0, &header.encode())?;
     file.sync()?;
-    segments.add(Segment { generation, first: end.next });
+    segments.add(Segment { generation, first, previous_end: end.place });
     Ok((file.into(), generation))
 }

@@ -3,16 +3,16 @@
 //! Lock order: journal, then state. The state is locked for a decision or a swap of buffers, never across I/O.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bursar_ledger::{Command, Engine, Entry, Outcome, Rejection, Sink};
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::watch;
 
 use super::waiters::Waiters;
 use super::{LedgerDown, verbs};
 use crate::journal::{Batch, Durability, Journal, Segments, Seq};
 use crate::limits::BUFFER_BYTES_MAX;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// What callers and the writer share.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub(super) struct Core {
     pub(super) synced: AtomicU64,
     pub(super) bytes: AtomicU64,
     pub(super) syncs: AtomicU64,
+    /// Up to here somebody waits: no need to ask for a sync again.
+    wanted: AtomicU64,
     pub(super) segments: Arc<Segments>,
     pub(super) durability: Durability,
     room: watch::Sender<u64>,
@@ -96,6 +98,7 @@ impl Core {
             synced: AtomicU64::new(last.number()),
             bytes: AtomicU64::new(0),
             syncs: AtomicU64::new(0),
+            wanted: AtomicU64::new(last.number()),
             segments,
             durability,
             room: watch::Sender::new(0),
@@ -128,6 +131,9 @@ impl Core {
         let wanted = needs_sync && !state.sync_wanted && self.durability == Durability::Sync;
         let wake = pushed && (state.parked || wanted);
         state.sync_wanted |= needs_sync;
+        if needs_sync {
+            self.wanted.fetch_max(seq.number(), Ordering::AcqRel);
+        }
         drop(state);
         if let Outcome::Rejected(Rejection::Broken) = outcome {
             return Err(self.fail(LedgerDown::new("the engine's effects do not apply: this is a bug")));
@@ -187,7 +193,7 @@ impl Core {
         }
     }
     pub(super) async fn durable(&self, seq: Seq) -> Result<(), LedgerDown> {
-        if self.kept.durable() < seq {
+        if self.kept.durable() < seq && self.wanted.load(Ordering::Acquire) < seq.number() {
             self.want_sync();
         }
         self.kept.wait(seq).await
@@ -219,6 +225,7 @@ impl Core {
         let mut state = self.state.lock();
         if !state.batch.is_empty() && !state.sync_wanted {
             state.sync_wanted = true;
+            self.wanted.fetch_max(state.batch.next().before().number(), Ordering::AcqRel);
             self.work.notify_one();
         }
     }

@@ -125,6 +125,7 @@ impl Ledger {
         run.read_checkpoints(keeper.disk())?;
         run.found.first = self.core.segments.first();
         let base = run.begin(run.found.first);
+        run.found.last = if base < last { base } else { Seq::NONE };
         let mut broken = None;
         let read = self.core.segments.reader(base.next()).and_then(|mut reader| {
             reader.read(last, |seq, bytes| {
@@ -183,7 +184,8 @@ impl Run {
 
     /// Takes one entry of the journal, the counters' where it is behind the base.
     fn take(&mut self, seq: Seq, base: Seq, bytes: &[u8]) -> Result<(), String> {
-        self.found.last = seq;
+        let before = std::mem::replace(&mut self.found.last, seq);
+        self.go_over(before, seq);
         if seq <= base {
             return Entry::decode(bytes).map(|_| ()).map_err(|error| error.to_string());
         }
@@ -199,6 +201,17 @@ impl Run {
             self.compare(seq, "checkpoint", &images);
         }
         Ok(())
+    }
+
+    /// Where a repair gave entries up, counters go on from the newest checkpoint among them, as they did then.
+    fn go_over(&mut self, before: Seq, seq: Seq) {
+        if before == Seq::NONE || seq == before.next() {
+            return;
+        }
+        if let Some((_, checkpoint)) = self.checkpoints.range(before.next()..seq).next_back() {
+            self.engine = checkpoint.engine.clone();
+            self.recount = Recount::of(&self.engine);
+        }
     }
 
     fn finish(mut self, live: Option<&Vec<WindowImage>>) -> Verification {

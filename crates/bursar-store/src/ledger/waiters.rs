@@ -12,14 +12,14 @@ mod tests;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use parking_lot::Mutex;
 use slab::Slab;
 
 use crate::journal::Seq;
 use crate::ledger::LedgerDown;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Lanes: more than the worker threads of any machine this runs on; two threads that share one still work.
 const LANES: usize = 64;
@@ -227,9 +227,9 @@ impl Drop for Durable<'_> {
 
 /// The lane of this thread.
 fn this_lane() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
     thread_local! {
-        static LANE: usize = NEXT.fetch_add(1, Ordering::Relaxed);
+        static LANE: usize = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
     LANE.with(|lane| *lane)
 }

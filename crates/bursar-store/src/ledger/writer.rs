@@ -1,12 +1,13 @@
 //! Writing and syncing: by the writer thread, by callers under `fast`, by hand in simulators.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::LedgerDown;
 use super::commit::{Core, State, Writer};
 use crate::journal::{Durability, JournalError, Seq};
 use crate::limits::SYNC_INTERVAL;
+use crate::sync::atomic::Ordering;
+use crate::sync::thread;
 
 /// What the writer thread does next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,9 +21,9 @@ enum Work {
 }
 
 /// Starts the thread that commits.
-pub(super) fn start(core: &Arc<Core>) -> std::io::Result<std::thread::JoinHandle<()>> {
+pub(super) fn start(core: &Arc<Core>) -> std::io::Result<thread::JoinHandle<()>> {
     let core = Arc::clone(core);
-    std::thread::Builder::new().name("bursar-ledger".to_owned()).spawn(move || {
+    thread::Builder::new().name("bursar-ledger".to_owned()).spawn(move || {
         let guard = DownOnPanic(&core);
         core.run();
         drop(guard);
@@ -176,7 +177,9 @@ impl Core {
         }
     }
 
+    /// Whether all that was decided is synced. Not what was written: between taking the buffer and noting that it was
+    /// written both would look done.
     fn is_idle(&self, state: &State) -> bool {
-        state.batch.is_empty() && self.written() == self.synced()
+        state.batch.next().before() == self.synced()
     }
 }

