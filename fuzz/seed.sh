@@ -26,4 +26,9 @@ for body in "$data"/wire/d*; do
     seed strip '\020\003' "$body" strip
     case $body in *.json) seed json '\020\003' "$body" json && seed frames '\020\003\001' "$body" frames ;; esac
 done
+# Requests: the format's number (ApiFormat::ALL) before the body that was sent.
+for body in "$data"/wire/d*.request.json; do
+    case $body in *anthropic_*) format='\004' ;; *gemini_*) format='\005' ;; *ollama_*) format='\007' ;; *responses*) format='\002' ;; *) format='\000' ;; esac
+    seed request "$format" "$body" request
+done
 for target in "$here"/corpus/*; do echo "$(ls "$target" | wc -l) seeds in $(basename "$target")"; done
