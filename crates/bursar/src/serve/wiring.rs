@@ -116,6 +116,7 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     create_private(data_dir)?;
     let (ledger, recovery) = open_ledger(config, now)?;
     let settings = Arc::new(Settings::open(&data_dir.join("settings.db"), now)?);
+    create_private(&data_dir.join("records"))?;
     let records = Arc::new(Records::open(&data_dir.join("records"), now)?);
     let differences = reconcile(&settings, config, surroundings, &random, now)?;
     let admin_token = admin_token(&settings, config, surroundings, now)?;

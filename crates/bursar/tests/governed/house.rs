@@ -43,7 +43,8 @@ impl House {
         let surroundings = Surroundings { environment: &environment, read_file: &read };
         let checked = Config::read(&text, Path::new("bursar.toml"), &surroundings);
         let config = checked.unwrap_or_else(|report| panic!("{report:#?}")).config;
-        let running = tokio::task::block_in_place(|| serve::start(&config, &surroundings)).expect("Bursar starts");
+        let running =
+            tokio::task::block_in_place(|| serve::start(&config, &surroundings)).expect("Bursar starts");
         let token = std::fs::read_to_string(data.path().join("data/admin-token")).expect("an admin token");
         let mut house = Self {
             mock,
@@ -61,14 +62,25 @@ impl House {
 
     pub async fn admin(&self, method: &str, path: &str, body: &Value) -> Value {
         let url = format!("{}/admin/v1{path}", self.base);
-        let headers = [("authorization", format!("Bearer {}", self.token)), ("content-type", "application/json".into())];
+        let headers = [
+            ("authorization", format!("Bearer {}", self.token)),
+            ("content-type", "application/json".into()),
+        ];
         let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         let answer = self.http.send(method, &url, &headers, bytes).await.expect("an answer");
         serde_json::from_slice(&answer.body).unwrap_or(Value::Null)
     }
 
     pub async fn chat(&self, body: &Value) -> reqwest_lite::Answer {
-        self.http.send("POST", &format!("{}/v1/chat/completions", self.base), &self.headers(), body.to_string().into_bytes()).await.expect("an answer")
+        self.http
+            .send(
+                "POST",
+                &format!("{}/v1/chat/completions", self.base),
+                &self.headers(),
+                body.to_string().into_bytes(),
+            )
+            .await
+            .expect("an answer")
     }
 
     pub fn headers(&self) -> Vec<(&'static str, String)> {
@@ -77,7 +89,8 @@ impl House {
 
     /// The first window of a budget.
     pub async fn window(&self, budget: &str) -> Value {
-        let shown = self.admin("GET", &format!("/budgets/{}", budget.replace(' ', "%20")), &Value::Null).await;
+        let shown =
+            self.admin("GET", &format!("/budgets/{}", budget.replace(' ', "%20")), &Value::Null).await;
         shown["windows"][0].clone()
     }
 
