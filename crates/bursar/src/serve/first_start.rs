@@ -38,7 +38,7 @@ pub enum FirstStartError {
 ///
 /// # Errors
 /// See [`FirstStartError`].
-pub fn admin_token(
+pub(super) fn admin_token(
     settings: &Settings,
     config: &Config,
     surroundings: &Surroundings<'_>,
@@ -67,7 +67,7 @@ pub fn admin_token(
 
 /// A new secret from the machine's randomness.
 #[must_use]
-pub fn new_secret(prefix: &str) -> PlainSecret {
+pub(super) fn new_secret(prefix: &str) -> PlainSecret {
     let mut bytes = [0u8; 32];
     let (low, high) = bytes.split_at_mut(16);
     low.copy_from_slice(&random().to_be_bytes());
