@@ -132,16 +132,19 @@ fn drain(c: &mut Criterion) {
     group.finish();
     let batches: Vec<_> = (0..40).map(|n| batch(next + n * BATCH)).collect();
     next += 40 * BATCH;
-    let before = cpu_nanos();
-    for batch in &batches {
-        records.drain(batch, batch.last().expect("not empty").0).expect("drained");
+    for (what, later) in [("insert", 0), ("replace by a later state", 20_000)] {
+        let before = cpu_nanos();
+        for batch in &batches {
+            let batch: Vec<_> = batch.iter().map(|(seq, record)| (seq.plus(later), record.clone())).collect();
+            records.drain(&batch, batch.last().expect("not empty").0).expect("drained");
+        }
+        let spent = (cpu_nanos() - before).max(1);
+        let per_second = 20_000_000_000_000 / spent;
+        println!(
+            "{what}: {} ns of CPU per record, {per_second} records per second of one core",
+            spent / 20_000
+        );
     }
-    let spent = (cpu_nanos() - before).max(1);
-    println!(
-        "drain: {} ns of CPU per record, {} records per second of one core",
-        spent / 20_000,
-        20_000_000_000_000 / spent
-    );
 
     let mut group = c.benchmark_group("records of a filled file");
     let mut n = 0;

@@ -6,7 +6,6 @@ use serde::Serialize;
 use super::error::SettingsError;
 use super::key::KeyId;
 use super::{Settings, meta};
-use crate::journal::Seq;
 use crate::sqlite::{column, text};
 use bursar_core::{Timestamp, Usd};
 
@@ -58,13 +57,14 @@ const TOUCH: &str = "UPDATE tokens SET last_used_at = max(coalesce(last_used_at,
 
 impl Settings {
     /// Adds what a batch of records used, once: a batch whose `floor` (the last journal entry in it) is not above the
-    /// floor reached before was added already and answers false. Unknown keys are passed over.
+    /// floor reached before was added already and answers false. After a restart the journal may be cut differently:
+    /// leave entries at or below [`Settings::totals_floor`] out of what is given here. Unknown keys are passed over.
     ///
     /// # Errors
     /// See [`SettingsError`].
-    pub fn add_totals(&self, uses: &[KeyUse], floor: Seq) -> Result<bool, SettingsError> {
+    pub fn add_totals(&self, uses: &[KeyUse], floor: u64) -> Result<bool, SettingsError> {
         self.keep_books(|db| {
-            if meta::counter(db, FLOOR)?.is_some_and(|reached| floor.number() <= reached) {
+            if meta::counter(db, FLOOR)?.is_some_and(|reached| floor <= reached) {
                 return Ok(false);
             }
             let mut statement = db.prepare_cached(ADD)?;
@@ -73,16 +73,16 @@ impl Settings {
                 let at = used.last_used_at.micros();
                 statement.execute((used.key.to_string(), used.requests, used.tokens, list, effective, at))?;
             }
-            meta::set_counter(db, FLOOR, floor.number())?;
+            meta::set_counter(db, FLOOR, floor)?;
             Ok(true)
         })
     }
-    /// The last journal entry whose use was added.
+    /// The last journal entry whose use was added; 0 at first.
     ///
     /// # Errors
     /// See [`SettingsError`].
-    pub fn totals_floor(&self) -> Result<Seq, SettingsError> {
-        self.read(|db| Ok(Seq::new(meta::counter(db, FLOOR)?.unwrap_or(0))))
+    pub fn totals_floor(&self) -> Result<u64, SettingsError> {
+        self.read(|db| Ok(meta::counter(db, FLOOR)?.unwrap_or(0)))
     }
     /// Notes when tokens of the admin API were last used.
     ///
