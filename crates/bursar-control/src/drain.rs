@@ -36,21 +36,26 @@ pub struct Drainer {
     settings: Arc<Settings>,
     watcher: Arc<Watcher>,
     next: Seq,
+    /// Up to here totals of keys were added before this start: a batch may be cut differently after it.
+    counted: Seq,
     batches: u32,
 }
 
 impl Drainer {
     /// Goes on behind what was drained before.
-    #[must_use]
+    ///
+    /// # Errors
+    /// When the settings cannot be read.
     pub fn new(
         ledger: Arc<Ledger>,
         records: Arc<Records>,
         settings: Arc<Settings>,
         watcher: Arc<Watcher>,
-    ) -> Self {
+    ) -> Result<Self, SettingsError> {
         let floor = records.floor();
         ledger.drained(floor);
-        Self { ledger, records, settings, watcher, next: floor.next(), batches: 0 }
+        let counted = Seq::new(settings.totals_floor()?);
+        Ok(Self { ledger, records, settings, watcher, next: floor.next(), counted, batches: 0 })
     }
 
     /// Drains what is there now; whether there may be more at once. Blocks on the disk.
@@ -73,8 +78,10 @@ impl Drainer {
         let mut batch = Vec::new();
         let mut totals: BTreeMap<KeyId, KeyUse> = BTreeMap::new();
         for (seq, entry) in &drained.entries {
-            if let Some(record) = self.record_of(entry)? {
-                if let Entry::Settled(_) = entry {
+            if let Some(record) = self.record_of(entry, &batch)? {
+                if let Entry::Settled(_) = entry
+                    && *seq > self.counted
+                {
                     count(&mut totals, &record);
                 }
                 batch.push((*seq, record));
@@ -82,7 +89,7 @@ impl Drainer {
         }
         self.records.drain(&batch, drained.upto)?;
         let totals: Vec<KeyUse> = totals.into_values().collect();
-        self.settings.add_totals(&totals, drained.upto)?;
+        self.settings.add_totals(&totals, drained.upto.number())?;
         self.next = drained.upto.next();
         self.batches += 1;
         if self.batches >= CHECKPOINT_EVERY {
@@ -98,7 +105,7 @@ impl Drainer {
     }
 
     /// The record that an entry carries or changes.
-    fn record_of(&self, entry: &Entry) -> Result<Option<Record>, DrainError> {
+    fn record_of(&self, entry: &Entry, batch: &[(Seq, Record)]) -> Result<Option<Record>, DrainError> {
         let own = |bytes: &[u8]| match Record::decode(bytes) {
             Ok(record) => Some(record),
             Err(error) => {
@@ -113,7 +120,7 @@ impl Drainer {
             Entry::Settled(settled) => match own(&settled.record) {
                 Some(record) => Some(record),
                 // Late truth without a record of its own: the amounts change, the rest stays.
-                None => self.corrected(settled.id.request, settled.at, |record| {
+                None => self.corrected(batch, settled.id.request, settled.at, |record| {
                     record.charge = settled.charge;
                     record.estimated = settled.estimated;
                     if settled.from == State::Suspense {
@@ -123,13 +130,13 @@ impl Drainer {
             },
             Entry::Suspended { id, at, cause, record, .. } => match own(record) {
                 Some(record) => Some(record),
-                None => self.corrected(id.request, *at, |record| {
+                None => self.corrected(batch, id.request, *at, |record| {
                     record.status = Status::Failed;
                     record.charge = record.hold;
                     record.error.get_or_insert_with(|| format!("in suspense: {cause:?}"));
                 })?,
             },
-            Entry::Forgiven { id, at, audit } => self.corrected(id.request, *at, |record| {
+            Entry::Forgiven { id, at, audit } => self.corrected(batch, id.request, *at, |record| {
                 record.charge = bursar_core::Charge::ZERO;
                 record.notes.push(format!("forgiven by {}: {}", audit.actor, audit.reason));
             })?,
@@ -148,13 +155,19 @@ impl Drainer {
         })
     }
 
+    /// The newest state of a record, in this batch or in the files, with a change.
     fn corrected(
         &self,
+        batch: &[(Seq, Record)],
         id: bursar_core::RequestId,
         at: Timestamp,
         change: impl FnOnce(&mut Record),
     ) -> Result<Option<Record>, DrainError> {
-        let found = self.records.get(id)?;
+        let undrained = batch.iter().rev().find(|(_, record)| record.id == id);
+        let found = match undrained {
+            Some((_, record)) => Some(record.clone()),
+            None => self.records.get(id)?,
+        };
         Ok(found.map(|mut record| {
             change(&mut record);
             record.progressed_at = record.progressed_at.max(at);

@@ -126,7 +126,8 @@ impl Governor {
         may_wait: bool,
         gone: &CancellationToken,
     ) -> Result<(Held, Seq), No> {
-        let reserve = |now: Timestamp| Reserve { deadline: now.plus_seconds(RESERVATION_TTL_S), ..reserve.clone() };
+        let reserve =
+            |now: Timestamp| Reserve { deadline: now.plus_seconds(RESERVATION_TTL_S), ..reserve.clone() };
         let began = self.now();
         let denial = match self.ledger().reserve(began, reserve(began)) {
             Ok(reserved) => return Ok((reserved.held, reserved.seq)),

@@ -116,7 +116,7 @@ fn files_fit_in_a_head() {
             None => wrong.push(format!("{name} is gone: take it off the list")),
             Some(lines) if lines <= LINES_MAX => wrong.push(format!("{name} fits now: take it off the list")),
             Some(lines) if lines < *most => {
-                wrong.push(format!("{name} has {lines} lines: write {lines} instead of {most}"))
+                wrong.push(format!("{name} has {lines} lines: write {lines} instead of {most}"));
             }
             Some(_) => {}
         }

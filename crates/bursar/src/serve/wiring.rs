@@ -130,7 +130,8 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let state =
         State::new(Arc::clone(&settings), Arc::clone(&governor), Arc::clone(&records), installed, metrics);
     state.publish()?;
-    let drainer = Drainer::new(Arc::clone(&ledger), records, settings, watcher);
+    let drainer =
+        Drainer::new(Arc::clone(&ledger), records, settings, watcher).map_err(ControlError::from)?;
     let control = ControlPlane::start(&state, drainer).map_err(ServeError::Thread)?;
 
     let address = config.server.listen;
