@@ -11,7 +11,7 @@ use serde_json::Value;
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// List requests, newest first
-    List(List),
+    List(Box<List>),
     /// Show the record of a request
     Show(Named),
 }

@@ -1,8 +1,6 @@
 //! Commands that speak to a server, against a fake admin API: what is asked, and how answers read.
 
-mod common;
-
-use common::{Place, Server};
+use crate::common::{Place, Server};
 
 const KEY: &str = r#"{"id":"0199f3a0-0000-7000-8000-000000000001","prefix":"bursar_4fQ2","name":"ci","project":"alpha","user":null,
   "kind":"service","models":["gpt-*"],"providers":[],"api_formats":[],"may_set":["agent","run"],"attributes":{"agent":"ci"},"fit":false,
