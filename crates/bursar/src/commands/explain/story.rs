@@ -203,7 +203,12 @@ fn cost(record: &Value) -> String {
     }
     let (list, effective) = (at(record, "list_cost"), at(record, "effective_cost"));
     if !list.is_empty() {
-        let lead = if table.is_empty() { "  " } else { ", rounded up to " };
+        let is_exact = decimal::parse(&list, PICO_PLACES).is_ok_and(|list| list == sum);
+        let lead = match (table.is_empty(), is_exact) {
+            (true, _) => "  ",
+            (false, true) => ": exactly ",
+            (false, false) => ", rounded up to ",
+        };
         out.push_str(&format!("{lead}{list} USD list cost"));
         let multiplier = at(price, "multiplier");
         if !effective.is_empty() {
