@@ -40,7 +40,6 @@ struct Shared {
     config: Option<PathBuf>,
 }
 
-#[expect(clippy::large_enum_variant, reason = "one value exists per process, and clap takes no boxes here")]
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server

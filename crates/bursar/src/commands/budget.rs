@@ -15,13 +15,13 @@ use change::Change;
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// Make a budget
-    Create(Change),
+    Create(Box<Change>),
     /// List budgets
     List(Page),
     /// Show a budget and its windows
     Show(Named),
     /// Change a budget; what is not given stays
-    Update(Change),
+    Update(Box<Change>),
     /// Delete a budget for good
     Delete(Named),
     /// Make the server's budgets those of a file

@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure>
         }
         stopped().await?;
         let bill = mock.shutdown().await;
-        context.console.say(&format!("billed {} USD for {} requests", bill.total(), bill.lines().len()));
+        context.console.say(&format!("billed {} USD, requests: {}", bill.total(), bill.requests()));
         Ok(())
     })
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// List requests, newest first
-    List(List),
+    List(Box<List>),
     /// Show the record of a request
     Show(Named),
 }
@@ -37,6 +37,18 @@ pub(crate) struct List {
     /// Of this key, by id
     #[arg(long)]
     key: Option<String>,
+    /// Of this agent
+    #[arg(long)]
+    agent: Option<String>,
+    /// Of this run
+    #[arg(long)]
+    run: Option<String>,
+    /// Of this session
+    #[arg(long)]
+    session: Option<String>,
+    /// With this tag, such as `team=x`
+    #[arg(long, value_name = "NAME=VALUE")]
+    tag: Option<String>,
     /// Answered by this provider
     #[arg(long)]
     provider: Option<String>,
@@ -69,6 +81,10 @@ pub(crate) fn run(command: Command, context: &mut Context<'_>) -> Result<(), Fai
                 ("project", list.project.as_deref()),
                 ("user", list.user.as_deref()),
                 ("key", list.key.as_deref()),
+                ("agent", list.agent.as_deref()),
+                ("run", list.run.as_deref()),
+                ("session", list.session.as_deref()),
+                ("tag", list.tag.as_deref()),
                 ("provider", list.provider.as_deref()),
                 ("model", list.model.as_deref()),
                 ("status", list.status.as_deref()),
@@ -88,11 +104,10 @@ fn row(record: &Value) -> Vec<String> {
         "" => record.get("attributes").map(|attributes| at(attributes, name)).unwrap_or_default(),
         some => some.to_owned(),
     };
-    let charge = |name: &str| record.get("charge").map(|charge| at(charge, name)).unwrap_or_default();
     let mut cells = vec![time(record, "created_at"), at(record, "id")];
     cells.extend(["status", "project", "user", "model", "provider"].iter().map(|name| get(name)));
-    cells.push(charge("tokens"));
-    cells.push(money(&charge("list")));
+    cells.push(at(record, "tokens"));
+    cells.push(money(&at(record, "list_cost")));
     cells.push(at(record, "code"));
     cells
 }

@@ -176,9 +176,7 @@ fn measure(section: &Section<'_>, limit: Option<Limit>, reading: &mut Reading<'_
 fn period(section: &Section<'_>, reading: &mut Reading<'_>) -> (Option<Period>, Option<Date>) {
     let parse = |text: &str| Period::parse(text).ok_or_else(|| "is not a period".to_owned());
     let period = section.parsed("period", PERIOD_HELP, reading, parse);
-    if !section.has("period") {
-        section.missing("period", PERIOD_HELP, reading);
-    }
+    let period = if section.has("period") { period } else { Some(Period::Month) };
     let anchor = super::instant::read_date(section, "anchor", reading);
     let in_days = matches!(period, Some(Period::Days(_)));
     if in_days && !section.has("anchor") {

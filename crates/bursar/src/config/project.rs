@@ -42,12 +42,7 @@ pub(super) const PROJECT_FIELDS: &[Field] = &[
 
 /// The fields of `[users.NAME]`.
 pub(super) const USER_FIELDS: &[Field] = &[
-    Field::new(
-        "email",
-        Takes::Text("an e-mail address"),
-        "none",
-        "Where alerts about the user's budgets may go.",
-    ),
+    Field::new("email", Takes::Text("an e-mail address"), "none", "Where the person is reached."),
     Field::new(
         "display_name",
         Takes::Text("a name, such as `\"Ann Lee\"`"),

@@ -116,11 +116,11 @@ fn refusal(record: &Value) -> String {
 fn blocking(record: &Value, name: &str) -> String {
     let rows = record.get(name).and_then(Value::as_array).into_iter().flatten();
     let mut table =
-        Table::new(&["  BUDGET", "CODE", ">LIMIT", ">SETTLED", ">SUSPENSE", ">HELD", ">ASKED", "ENDS AT"]);
+        Table::new(&["  BUDGET", "CODE", ">LIMIT", ">SETTLED", ">SUSPENSE", ">HELD", ">ASKED", "RESETS AT"]);
     for row in rows {
         let mut cells = vec![format!("  {}", at(row, "budget")), at(row, "code")];
         cells.extend(["limit", "settled", "suspense", "held", "requested"].iter().map(|name| at(row, name)));
-        cells.push(time(row, "ends_at"));
+        cells.push(time(row, "resets_at"));
         table.row(cells);
     }
     if table.is_empty() { String::new() } else { table.render() }
@@ -130,43 +130,25 @@ fn attempts(record: &Value) -> String {
     let Some(rows) = record.get("attempts").and_then(Value::as_array).filter(|rows| !rows.is_empty()) else {
         return String::new();
     };
-    let mut table = Table::new(&[
-        "  #",
-        "PROVIDER",
-        "MODEL",
-        "CREDENTIAL",
-        "OUTCOME",
-        "STATUS",
-        ">TOOK",
-        ">CHARGED",
-        "WHY",
-    ]);
+    let mut table =
+        Table::new(&["  #", "PROVIDER", "MODEL", "CREDENTIAL", "OUTCOME", "STATUS", ">CHARGED", "WHY"]);
     for (number, row) in (1..).zip(rows) {
-        let charged = row.pointer("/charge/list").and_then(Value::as_str).map(money).unwrap_or_default();
-        table.row([
-            format!("  {number}"),
-            at(row, "provider"),
-            at(row, "model"),
-            at(row, "credential"),
-            at(row, "outcome"),
-            at(row, "status_code"),
-            millis(row, "total_ms").unwrap_or_default(),
-            charged,
-            at(row, "reason"),
-        ]);
+        let mut cells = vec![format!("  {number}")];
+        cells.extend(
+            ["provider", "model", "credential", "outcome", "status_code"].iter().map(|name| at(row, name)),
+        );
+        cells.push(money(&at(row, "list_cost")));
+        cells.push(at(row, "reason"));
+        table.row(cells);
     }
     format!("Attempts:\n{}", table.render())
 }
 
 fn windows(record: &Value) -> String {
     let mut out = String::new();
-    if let Some(hold) = record.get("hold").filter(|hold| hold.is_object()) {
-        out.push_str(&format!(
-            "Held at most {} list, {} effective, {} tokens.\n",
-            money(&at(hold, "list")),
-            money(&at(hold, "effective")),
-            at(hold, "tokens")
-        ));
+    let hold = at(record, "hold_usd");
+    if !hold.is_empty() {
+        out.push_str(&format!("Held at most {} (list cost).\n", money(&hold)));
     }
     let rows = record.get("windows").and_then(Value::as_array).into_iter().flatten();
     let mut table = Table::new(&["  BUDGET", "WINDOW SINCE", ">HELD", ">CHARGED"]);
@@ -219,10 +201,14 @@ fn cost(record: &Value) -> String {
         out.push_str(&table.render());
         out.push_str(&format!("  sum {} USD", decimal::format(sum, PICO_PLACES)));
     }
-    let charge = |name: &str| record.get("charge").map(|charge| at(charge, name)).unwrap_or_default();
-    let (list, effective) = (charge("list"), charge("effective"));
+    let (list, effective) = (at(record, "list_cost"), at(record, "effective_cost"));
     if !list.is_empty() {
-        let lead = if table.is_empty() { "  " } else { ", rounded up to " };
+        let is_exact = decimal::parse(&list, PICO_PLACES).is_ok_and(|list| list == sum);
+        let lead = match (table.is_empty(), is_exact) {
+            (true, _) => "  ",
+            (false, true) => ": exactly ",
+            (false, false) => ", rounded up to ",
+        };
         out.push_str(&format!("{lead}{list} USD list cost"));
         let multiplier = at(price, "multiplier");
         if !effective.is_empty() {

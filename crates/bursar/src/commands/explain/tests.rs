@@ -19,14 +19,16 @@ fn an_answered_request_says_where_each_nano_dollar_comes_from() {
             "credential": "default", "served_model": "gpt-4o-mini", "api_format": "openai_chat", "tag.team": "x"
         },
         "answered_model": "gpt-4o-mini-2024-07-18",
-        "hold": { "list": "0.00984", "effective": "0.00984", "tokens": 16600, "requests": 1 },
-        "charge": { "list": "0.000228001", "effective": "0.000182401", "tokens": 1280, "requests": 1 },
+        "hold_usd": "0.00984",
+        "list_cost": "0.000228001",
+        "effective_cost": "0.000182401",
+        "tokens": 1280,
         "price": {
             "id": "openai/gpt-4o-mini@2024-07-18", "tier_index": null, "tier_context": 1200, "multiplier": "0.8",
             "lines": [
                 { "class": "input", "units": 1200, "rate": "0.00000015", "amount": "0.00018" },
                 { "class": "output", "units": 80, "rate": "0.0000006", "amount": "0.000048" },
-                { "class": null, "units": 1, "rate": "0.000000000001", "amount": "0.000000000001" }
+                { "class": "request", "units": 1, "rate": "0.000000000001", "amount": "0.000000000001" }
             ]
         },
         "windows": [
@@ -34,8 +36,8 @@ fn an_answered_request_says_where_each_nano_dollar_comes_from() {
             { "budget": "ever", "starts_at": null, "held": "16600", "charged": "1280" }
         ],
         "attempts": [
-            { "outcome": "failed", "provider": "acme", "model": "gpt-4o-mini", "status_code": 503, "reason": "overloaded", "total_ms": 40, "charge": { "list": "0" } },
-            { "outcome": "success", "provider": "openai", "model": "gpt-4o-mini", "credential": "default", "status_code": 200, "total_ms": 1190, "charge": { "list": "0.000228001" } }
+            { "outcome": "failed", "provider": "acme", "model": "gpt-4o-mini", "status_code": 503, "reason": "overloaded", "list_cost": "0" },
+            { "outcome": "success", "provider": "openai", "model": "gpt-4o-mini", "credential": "default", "status_code": 200, "list_cost": "0.000228001" }
         ],
         "notes": ["x-bursar-user was ignored: the key may not set it"]
     });
@@ -54,7 +56,7 @@ fn a_refused_request_names_every_window_in_the_way() {
         "fits_max_output": 412,
         "blocking": [{
             "code": "E-BUDGET-002", "budget": "alpha month", "limit": "10", "settled": "9.99", "suspense": "0",
-            "held": "0", "requested": "0.0203", "ends_at": "2026-12-01T00:00:00Z"
+            "held": "0", "requested": "0.0203", "resets_at": "2026-12-01T00:00:00Z"
         }]
     });
     insta::assert_snapshot!(tell(&record));

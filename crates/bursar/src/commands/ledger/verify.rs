@@ -17,8 +17,8 @@ pub(crate) struct Args {
     data_dir: Option<PathBuf>,
 }
 
-/// The folder of the journal inside the data directory.
-pub(crate) const JOURNAL_FOLDER: &str = "journal";
+/// The folder of the ledger's journal and checkpoints inside the data directory.
+const LEDGER_FOLDER: &str = "ledger";
 
 /// Verifies, and fails where anything is not what the entries say.
 pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure> {
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure>
         Some(folder) => folder.clone(),
         None => context.server()?.data_dir,
     };
-    let folder = data_dir.join(JOURNAL_FOLDER);
+    let folder = data_dir.join(LEDGER_FOLDER);
     if !folder.is_dir() {
         return Err(Failure::failed(format!("`{}` has no ledger", data_dir.display()))
             .hint("`--data-dir`, or `--config`, names the server's data directory"));

@@ -29,7 +29,7 @@ pub(in crate::config) const FIELDS: &[Field] = &[
     Field::new(
         "period",
         Takes::Text("`hour`, `day`, `week`, `month`, `year`, `total`, or days such as `\"7d\"`"),
-        "required",
+        "\"month\"",
         "How long a window lasts. Windows are calendar intervals in `time_zone`.",
     ),
     Field::new(

@@ -173,7 +173,7 @@ fn keys() {
 fn budgets() {
     let budget = |text: &str| report(&format!("[[budgets]]\nname = \"b\"\n{text}"));
     let cases = [
-        ("no period", "limit = \"1 USD\""),
+        ("no period that is a text", "limit = \"1 USD\"\nperiod = 30"),
         ("no unit", "limit = \"100\"\nperiod = \"day\""),
         ("a currency sign", "limit = \"$100\"\nperiod = \"day\""),
         ("another currency", "limit = \"100 EUR\"\nperiod = \"day\""),

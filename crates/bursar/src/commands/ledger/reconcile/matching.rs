@@ -90,11 +90,7 @@ fn verdict(billed: i128, recorded: Option<i128>, tolerance: i128) -> Verdict {
 
 /// A record's list cost in pico-USD.
 fn charged(record: &Value) -> i128 {
-    let text = record
-        .pointer("/charge/list")
-        .and_then(Value::as_str)
-        .map_or_else(|| at(record, "list_cost"), str::to_owned);
-    decimal::parse(&text, PICO_PLACES).unwrap_or(0)
+    decimal::parse(&at(record, "list_cost"), PICO_PLACES).unwrap_or(0)
 }
 
 fn is_meant(record: &Value, day: &str, provider: &str, model: &str) -> bool {

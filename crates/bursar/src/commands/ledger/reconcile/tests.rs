@@ -61,7 +61,7 @@ fn each_kind_of_bill_is_told_from_its_text() {
 #[test]
 fn lines_are_matched_by_id_else_by_day_and_model() {
     let record = |id: &str, cost: &str| {
-        json!({ "upstream_request_id": id, "created_at": "2026-11-01T10:00:00Z", "charge": { "list": cost },
+        json!({ "upstream_request_id": id, "created_at": "2026-11-01T10:00:00Z", "list_cost": cost,
                 "attributes": { "provider": "openai", "model": "gpt-4o", "served_model": "gpt-4o-2024-08-06" } })
     };
     let records = [record("a", "0.10"), record("b", "0.20"), record("c", "0.30")];

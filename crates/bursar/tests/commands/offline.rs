@@ -1,8 +1,6 @@
 //! Commands that need no server: each test is what a person types and sees.
 
-mod common;
-
-use common::Place;
+use crate::common::Place;
 
 /// Exit code, stdout and stderr of a command in an empty folder.
 fn run(arguments: &[&str]) -> String {
@@ -194,8 +192,8 @@ fn completions_and_manual_are_generated() {
     assert!(page.contains(".TH bursar 1"), "{page}");
     let place = Place::new();
     assert!(place.output(&["man", "--out", "pages"], "").status.success());
-    assert!(common::exists(&place.path("pages/bursar-budget-create.1")));
-    assert!(!common::exists(&place.path("bursar-data")), "a command without a server makes no data");
+    assert!(crate::common::exists(&place.path("pages/bursar-budget-create.1")));
+    assert!(!crate::common::exists(&place.path("bursar-data")), "a command without a server makes no data");
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! Commands that speak to a server, against a fake admin API: what is asked, and how answers read.
 
-mod common;
-
-use common::{Place, Server};
+use crate::common::{Place, Server};
 
 const KEY: &str = r#"{"id":"0199f3a0-0000-7000-8000-000000000001","prefix":"bursar_4fQ2","name":"ci","project":"alpha","user":null,
   "kind":"service","models":["gpt-*"],"providers":[],"api_formats":[],"may_set":["agent","run"],"attributes":{"agent":"ci"},"fit":false,
@@ -219,7 +217,7 @@ fn the_ledger_is_corrected_with_a_reason() {
 
 #[test]
 fn a_bill_is_reconciled_with_the_records() {
-    let records = r#"{"items":[{"upstream_request_id":"gen-1","created_at":"2026-11-01T10:00:00Z","charge":{"list":"0.0123"},
+    let records = r#"{"items":[{"upstream_request_id":"gen-1","created_at":"2026-11-01T10:00:00Z","list_cost":"0.0123",
         "attributes":{"provider":"openrouter","model":"openai/gpt-oss-120b"}}],"next_cursor":null}"#;
     let server = Server::new(&[(
         "GET /requests?from=2026-11-01&until=2026-11-02T00%3A00%3A00Z&limit=500",
@@ -238,9 +236,9 @@ fn a_bill_is_reconciled_with_the_records() {
 #[test]
 fn requests_are_listed() {
     let records = r#"{"items":[{"id":"0199f3a0-0000-7000-8000-000000000001","created_at":"2026-11-23T08:15:00Z","status":"denied","code":"E-BUDGET-002",
-        "attributes":{"project":"alpha","user":"ann","model":"gpt-4o"},"charge":{"list":"0","tokens":0}},
+        "attributes":{"project":"alpha","user":"ann","model":"gpt-4o"},"list_cost":"0","tokens":0},
         {"id":"0199f3a0-0000-7000-8000-000000000002","created_at":"2026-11-23T08:14:00Z","status":"completed","code":null,
-        "attributes":{"project":"alpha","model":"gpt-4o","provider":"openai"},"charge":{"list":"0.0105","tokens":1280}}],"next_cursor":null}"#;
+        "attributes":{"project":"alpha","model":"gpt-4o","provider":"openai"},"list_cost":"0.0105","tokens":1280}],"next_cursor":null}"#;
     let server = Server::new(&[("GET /requests?project=alpha&limit=100", 200, records)]);
     insta::assert_snapshot!(
         "request_list",
