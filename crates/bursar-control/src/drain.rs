@@ -82,7 +82,7 @@ impl Drainer {
         }
         self.records.drain(&batch, drained.upto)?;
         let totals: Vec<KeyUse> = totals.into_values().collect();
-        self.settings.add_totals(&totals, drained.upto.number())?;
+        self.settings.add_totals(&totals, drained.upto)?;
         self.next = drained.upto.next();
         self.batches += 1;
         if self.batches >= CHECKPOINT_EVERY {

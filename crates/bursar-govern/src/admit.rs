@@ -82,7 +82,11 @@ impl Governor {
         let hold = Charge { requests: i64::from(!counted(&story)), ..quote.hold };
         story.attributes = attributes.clone();
         story.attempts.push(told(&ask, hold, &story.model_asked));
-        let reserved = self.reserve(&mut story, id, attributes, hold, &ask, caller, gone).await;
+        let mut reserve = Reserve::new(id, attributes, hold, story.created_at);
+        reserve.priced = !ask.deployment.price.row.is_free();
+        reserve.require_budget = caller.key.project.require_budget;
+        reserve.record = crate::record::encode(&story);
+        let reserved = self.reserve(&mut story, reserve, ask.may_wait, gone).await;
         let (held, seq) = match reserved {
             Ok(held) => held,
             Err(no) => return Err(self.not_admitted(story, no, &ask, &quote)),
@@ -114,25 +118,15 @@ impl Governor {
         Ok(Admitted { reservation, tightest_usd: held.tightest_usd, warnings })
     }
 
+    /// Reserves, or waits in line until it can, as long as every budget in the way allows.
     async fn reserve(
         &self,
         story: &mut Story,
-        id: ReservationId,
-        attributes: Attributes,
-        hold: Charge,
-        ask: &Ask<'_>,
-        caller: &Caller,
+        reserve: Reserve,
+        may_wait: bool,
         gone: &CancellationToken,
     ) -> Result<(Held, Seq), No> {
-        let opening = crate::record::encode(story);
-        let reserve = |now: Timestamp| {
-            let deadline = now.plus_seconds(RESERVATION_TTL_S);
-            let mut reserve = Reserve::new(id, attributes.clone(), hold, deadline);
-            reserve.priced = !ask.deployment.price.row.is_free();
-            reserve.record = opening.clone();
-            reserve.require_budget = caller.key.project.require_budget;
-            reserve
-        };
+        let reserve = |now: Timestamp| Reserve { deadline: now.plus_seconds(RESERVATION_TTL_S), ..reserve.clone() };
         let began = self.now();
         let denial = match self.ledger().reserve(began, reserve(began)) {
             Ok(reserved) => return Ok((reserved.held, reserved.seq)),
@@ -141,7 +135,7 @@ impl Governor {
         };
         let wait = Duration::from_millis(u64::from(denial.wait_ms));
         let lines: Vec<WindowId> = denial.blocking.iter().filter_map(|blocked| blocked.window).collect();
-        if !ask.may_wait || wait.is_zero() {
+        if !may_wait || wait.is_zero() {
             return Err(No::Denied(denial));
         }
         let Some(place) = self.waiters.stand(lines) else {

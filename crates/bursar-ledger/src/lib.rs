@@ -31,6 +31,7 @@ pub use command::{
 };
 pub use engine::{Broken, Engine, OpenReservation, ReplayError, Touched, check_invariants};
 pub use entry::{Entry, Image, Reserved, Settled, Sink, WindowIds};
+pub use jiff::civil::{Date, Weekday};
 pub use limits::{
     ACTOR_BYTES_MAX, ADJUSTMENTS_MAX, BUDGETS_PER_BUCKET_MAX, CHARGE_PART_MAX, CYCLE_DAYS_MAX,
     EXPIRE_BATCH_MAX, FINISHED_MAX, IDLE_AFTER_S_DEFAULT, MATCHES_MAX, NAME_BYTES_MAX, PATTERNS_MAX, PER_MAX,

@@ -12,6 +12,7 @@ use std::sync::Arc;
 /// The answer to one command.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[must_use]
+#[expect(clippy::large_enum_variant, reason = "the common outcome must not allocate")]
 pub enum Outcome {
     /// Held in every window.
     Reserved(Held),

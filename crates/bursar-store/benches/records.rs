@@ -8,7 +8,9 @@
 use bursar_core::{Attribute, Attributes, Charge, Rate, RequestId, Timestamp, Usage, UsageClass, Usd, Value};
 use bursar_store::PageRequest;
 use bursar_store::journal::Seq;
-use bursar_store::records::{LineUsed, PriceUsed, Record, RecordFilter, Records, Status, WindowUsed};
+use bursar_store::records::{
+    Dimension, LineUsed, NameFilter, PriceUsed, Record, RecordFilter, Records, Status, WindowUsed,
+};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 
@@ -94,6 +96,12 @@ fn batch(first: u64) -> Vec<(Seq, Record)> {
     (first..first + BATCH).map(|n| (Seq::new(n + 1), record(n))).collect()
 }
 
+/// What this thread has computed, which other load on the machine does not change. 0 where the system does not say.
+fn cpu_nanos() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split(' ').next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0)
+}
+
 fn drain(c: &mut Criterion) {
     let dir = tempfile::tempdir().expect("a directory");
     let records = Records::open(dir.path(), Timestamp::from_micros(START)).expect("records");
@@ -122,6 +130,21 @@ fn drain(c: &mut Criterion) {
         );
     });
     group.finish();
+    let batches: Vec<_> = (0..40).map(|n| batch(next + n * BATCH)).collect();
+    next += 40 * BATCH;
+    for (what, later) in [("insert", 0), ("replace by a later state", 20_000)] {
+        let before = cpu_nanos();
+        for batch in &batches {
+            let batch: Vec<_> = batch.iter().map(|(seq, record)| (seq.plus(later), record.clone())).collect();
+            records.drain(&batch, batch.last().expect("not empty").0).expect("drained");
+        }
+        let spent = (cpu_nanos() - before).max(1);
+        let per_second = 20_000_000_000_000 / spent;
+        println!(
+            "{what}: {} ns of CPU per record, {per_second} records per second of one core",
+            spent / 20_000
+        );
+    }
 
     let mut group = c.benchmark_group("records of a filled file");
     let mut n = 0;
@@ -141,6 +164,30 @@ fn drain(c: &mut Criterion) {
     group.bench_function("newest 20 of a user", |bencher| {
         bencher.iter(|| black_box(records.list(&filter, &PageRequest::default()).expect("read")));
     });
+    let (from, until) = (Timestamp::from_micros(START), Timestamp::from_micros(START + 10 * 86_400_000_000));
+    let all = NameFilter::new();
+    let one = NameFilter::from([(Dimension::Key, "0195e3f0-0000-7000-8000-000000000007".to_owned())]);
+    for (name, by, filter) in [
+        ("ten days by model, from days", vec![Dimension::Model], &all),
+        ("ten days by user, from days", vec![Dimension::User], &all),
+        ("ten days by run, from days", vec![Dimension::Run], &all),
+        ("ten days by user and model, from hours", vec![Dimension::User, Dimension::Model], &all),
+        ("ten days of a key by model, from hours", vec![Dimension::Model], &one),
+    ] {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| black_box(records.usage(from, until, &by, filter).expect("read")));
+        });
+    }
+    let month = records.months().into_iter().next().expect("a month");
+    let started = std::time::Instant::now();
+    let recount = records.recount(month).expect("read");
+    assert_eq!(recount.differing, 0);
+    println!(
+        "recounted {} records against {} roll-up rows in {:?}",
+        recount.records,
+        recount.rows,
+        started.elapsed()
+    );
     group.finish();
     let bytes = std::fs::metadata(dir.path().join("records-202603.db")).map_or(0, |file| file.len());
     println!("{next} records, {bytes} bytes: {} per record", bytes / next.max(1));

@@ -9,4 +9,4 @@ pub mod settings;
 mod sqlite;
 mod sync;
 
-pub use sqlite::{OpenError, Page, PageError, PageRequest};
+pub use sqlite::{BackupError, OpenError, Page, PageError, PageRequest};

@@ -9,11 +9,13 @@
 //! Invariant: a roll-up is the sum of its records to the nano-dollar, at every commit.
 //! Invariant: reading never writes.
 
+mod backup;
 mod book;
 mod bytes;
 mod decode;
 mod encode;
 mod error;
+mod interval;
 pub mod limits;
 mod list;
 mod meta;
@@ -26,6 +28,7 @@ mod roll;
 mod row;
 mod status;
 mod strings;
+mod usage;
 mod write;
 
 use parking_lot::Mutex;
@@ -48,6 +51,7 @@ pub use recount::{Difference, Recount};
 pub use retention::Retained;
 pub use roll::Sums;
 pub use status::Status;
+pub use usage::{Dimension, NameFilter, Used};
 pub use write::Applied;
 
 /// The record files of a directory.

@@ -9,6 +9,7 @@
 
 mod answer;
 mod audit;
+mod backup;
 mod budget;
 mod change;
 mod credential;

@@ -64,10 +64,14 @@ fn streams(c: &mut Criterion) {
 fn plain(c: &mut Criterion) {
     let mut group = c.benchmark_group("plain");
     let floats = "-0.039718185,0.0070917504,".repeat(20_000);
-    let embeddings = format!(r#"{{"data":[{{"embedding":[{floats}0]}}],"model":"m","usage":{{"prompt_tokens":9,"total_tokens":9}}}}"#);
+    let embeddings = format!(
+        r#"{{"data":[{{"embedding":[{floats}0]}}],"model":"m","usage":{{"prompt_tokens":9,"total_tokens":9}}}}"#
+    );
     let base64 = embeddings.replace(&format!("[{floats}0]"), &format!("\"{}\"", "AbC/".repeat(120_000)));
     let text = "The quick brown fox, \\\"jumping\\\" over\\n the lazy dog. ".repeat(80);
-    let chat = format!(r#"{{"id":"c","model":"m","choices":[{{"index":0,"message":{{"role":"assistant","content":"{text}"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":10,"completion_tokens":900,"total_tokens":910}}}}"#);
+    let chat = format!(
+        r#"{{"id":"c","model":"m","choices":[{{"index":0,"message":{{"role":"assistant","content":"{text}"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":10,"completion_tokens":900,"total_tokens":910}}}}"#
+    );
     for (name, format, body) in [
         ("embeddings 500 kB", ApiFormat::OpenAiEmbeddings, &embeddings),
         ("embeddings base64 480 kB", ApiFormat::OpenAiEmbeddings, &base64),

@@ -28,6 +28,7 @@ mod zone;
 pub use budget::{Budget, Raise};
 pub use key::{Key, KeyIdentity, MaySet};
 pub use mistake::Severity;
+pub(crate) use mistake::nearest;
 pub use model::{Deployment, Model, Price};
 pub use project::{Project, User};
 pub use provider::{Credential, Credentials, Provider};
@@ -35,7 +36,7 @@ pub use report::{Report, ReportItem};
 pub use server::{Ledger, Server, default_listen};
 pub use surroundings::{Environment, Secret, SecretRef, Surroundings};
 pub use throttle::Throttle;
-pub use value::{Limit, Period, Suspense, Threshold};
+pub use value::{Limit, Period, Suspense, Threshold, duration_s};
 pub use words::{
     Billing, Durability, Fit, Hold, KeyKind, Missing, Mode, OnExpiry, Projection, RefusalStatus,
     UnknownModelPolicy, Weekday,
@@ -46,7 +47,7 @@ use check::Fallback;
 use field::{Field, Takes};
 use key::Known;
 use section::{Reading, Section, Spot};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tree::{Entry, Place, Table, Tree};
 
 /// Longest configuration file in bytes: ten thousand budgets of the longest kind; anything above is another file.
@@ -218,6 +219,72 @@ impl Config {
     pub fn provider(&self, name: &str) -> Option<&Provider> {
         self.providers.iter().find(|provider| provider.name == name)
     }
+}
+
+/// Reads `[server]` alone: what a client on the same machine needs, whose environment lacks the server's secrets.
+///
+/// # Errors
+/// Mistakes of syntax and in that section.
+pub fn read_server_alone(text: &str, file: &Path, surroundings: &Surroundings<'_>) -> Result<Server, Report> {
+    let folder = file.parent().unwrap_or(Path::new("")).to_path_buf();
+    let mut reading = Reading { surroundings: *surroundings, folder, mistakes: mistake::Mistakes::default() };
+    let root = tree::parse(text, &mut reading.mistakes).map(|mut root| {
+        // What else the file or the environment holds is the server's to judge.
+        let mut others = Reading {
+            surroundings: *surroundings,
+            folder: PathBuf::new(),
+            mistakes: mistake::Mistakes::default(),
+        };
+        overrides::apply(&mut root, SECTIONS, &mut others);
+        root
+    });
+    let server = root.map(|root| {
+        let sections = Section::unchecked(&root, SECTIONS);
+        let section = one(&sections, "server", server::SERVER_FIELDS, &mut reading);
+        server::read_server(section.as_ref(), &mut reading)
+    });
+    // That a secret is missing here does not mean that the server lacks it.
+    reading
+        .mistakes
+        .found
+        .retain(|mistake| mistake.field != "server.admin_token" && mistake.field != "server.seal_key");
+    let is_fatal = reading.mistakes.is_fatal();
+    let report = Report::new(&file.display().to_string(), text, reading.mistakes);
+    match server {
+        Some(server) if !is_fatal => Ok(server),
+        _ => Err(report),
+    }
+}
+
+/// Reads `[[budgets]]` alone, for a file of budgets; other sections may stand beside them.
+///
+/// # Errors
+/// Mistakes of syntax and in the budgets.
+pub fn read_budgets_alone(
+    text: &str,
+    file: &Path,
+    surroundings: &Surroundings<'_>,
+) -> Result<Vec<Budget>, Report> {
+    let mut reading = Reading {
+        surroundings: *surroundings,
+        folder: PathBuf::new(),
+        mistakes: mistake::Mistakes::default(),
+    };
+    let root = tree::parse(text, &mut reading.mistakes).unwrap_or_default();
+    let sections = Section::root(&root, SECTIONS, &mut reading);
+    let mut names = Vec::new();
+    let budgets: Vec<Budget> = listed(&sections, "budgets", budget::FIELDS, &mut reading)
+        .iter()
+        .filter_map(|section| budget::read(section, &mut names, &mut reading).map(|read| read.budget))
+        .collect();
+    let is_fatal = reading.mistakes.is_fatal();
+    let report = Report::new(&file.display().to_string(), text, reading.mistakes);
+    if is_fatal { Err(report) } else { Ok(budgets) }
+}
+
+/// The names of a budget's fields, as the file and the admin API have them.
+pub fn budget_field_names() -> impl Iterator<Item = &'static str> {
+    budget::FIELDS.iter().map(|field| field.name)
 }
 
 type NamedSections<'a> = Vec<(&'a str, Section<'a>)>;

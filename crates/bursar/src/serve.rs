@@ -9,7 +9,7 @@ mod surroundings;
 mod wiring;
 
 pub use control::ControlPlane;
-pub use first_start::{ADMIN_TOKEN, FirstStartError};
+pub use first_start::{ADMIN_TOKEN, FirstStartError, first_key, has_keys};
 pub use install::{InstallError, install};
 pub use reconcile::{Difference, ReconcileError, reconcile};
 pub use surroundings::{SystemClock, boot_id, random};

@@ -8,8 +8,7 @@ use bursar_mock::load::{Seen, Shot};
 use bursar_wire::{BodyKind, Meter, Reading};
 
 /// Path and body of a request in each format, plain and streaming where there is a stream.
-fn requests(words: &str) -> Vec<(ApiFormat, bool, &'static str, String)> {
-    let prompt = format!("please [[mock {words}]]");
+fn requests(prompt: &str) -> Vec<(ApiFormat, bool, &'static str, String)> {
     let chat = format!(r#""messages":[{{"role":"user","content":"{prompt}"}}]"#);
     let gemini = format!(r#"{{"contents":[{{"role":"user","parts":[{{"text":"{prompt}"}}]}}]}}"#);
     let mut all = Vec::new();
@@ -79,7 +78,7 @@ async fn the_meter_reads_what_the_bill_says_in_every_format() {
     for words in
         ["", "in=1000 out=57", "in=1000 out=57 cached=300 reasoning=20", "out=1", "out=5000 chunk_tokens=7"]
     {
-        for (format, stream, path, body) in requests(words) {
+        for (format, stream, path, body) in requests(&format!("please [[mock {words}]]")) {
             // Ollama has no field for caches, nor has an embedding.
             let embeds = matches!(
                 format,
@@ -123,6 +122,30 @@ async fn cache_writes_and_tools_are_read_as_billed() {
         assert_eq!(tally(&reading), bill.lines().last().unwrap().tally);
         assert_eq!(reading.finish.as_deref(), Some("tool_use"));
         assert!(reading.text_bytes > 0);
+    }
+    desk.close().await;
+}
+
+/// The prompt never costs more than the bound that Bursar holds for it.
+#[tokio::test]
+async fn no_prompt_costs_more_than_its_bound() {
+    let desk = Desk::plain().await;
+    for prompt in ["hi", "[[mock out=1]]", &"wörter ".repeat(400)] {
+        for (format, _, path, body) in requests(prompt) {
+            let (path_only, query) =
+                path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+            let bursar_wire::Route::Spend(route) = bursar_wire::route("POST", path_only, query) else {
+                panic!("{path} is no priced route");
+            };
+            let facts = bursar_wire::read_facts(&route, body.as_bytes())
+                .unwrap_or_else(|error| panic!("{path}: {error:?} {body}"));
+            desk.post(path, &body).await;
+            let bill = desk.bill().await;
+            let line = bill.lines().last().unwrap();
+            let bound = facts.bound.text_tokens + facts.bound.media_tokens;
+            assert!(line.tally.prompt() <= bound, "{format}: {} > {bound}", line.tally.prompt());
+            assert_eq!(line.api_format, format);
+        }
     }
     desk.close().await;
 }

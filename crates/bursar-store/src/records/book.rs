@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use std::path::{Path, PathBuf};
 
 use super::month::Month;
-use super::roll::{Rolls, read_rolls};
+use super::roll::{DayKey, HourKey, Rolls, each_roll};
 use super::strings::{Numbers, Texts};
 use super::{RecordsError, meta};
 use crate::journal::Seq;
@@ -72,16 +72,16 @@ impl Book {
                 numbers.intern(&transaction, &text)
             };
             let mut rolls = Rolls::default();
-            for (key, sums) in read_rolls::<8>(file, HOURS)? {
-                let [hour, names @ .., status] = key;
+            each_roll(file, HOURS, |[hour, names @ .., status]: HourKey, sums| {
                 let [project, user, key, agent, provider, model] = renumber_all(names, &mut renumber)?;
                 rolls.hours.insert([hour, project, user, key, agent, provider, model, status], sums);
-            }
-            for (key, sums) in read_rolls::<5>(file, DAYS)? {
-                let [dimension, day, value, project, status] = key;
+                rolls.write_if_many(&transaction)
+            })?;
+            each_roll(file, DAYS, |[dimension, day, value, project, status]: DayKey, sums| {
                 let [value, project] = renumber_all([value, project], &mut renumber)?;
                 rolls.days.insert([dimension, day, value, project, status], sums);
-            }
+                rolls.write_if_many(&transaction)
+            })?;
             rolls.write(&transaction)?;
         }
         transaction.commit()

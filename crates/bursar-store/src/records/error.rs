@@ -56,6 +56,9 @@ pub enum RecordsError {
     /// A cursor that this list did not give out.
     #[error(transparent)]
     Cursor(#[from] PageError),
+    /// An answer of more rows than are given at once.
+    #[error("more than {0} rows: ask for less, or export")]
+    TooManyRows(usize),
     /// Records of more months than are kept.
     #[error("records of more than {0} months")]
     TooManyMonths(usize),

@@ -20,3 +20,9 @@ pub const BATCH_MAX: usize = 1000;
 pub const RETENTION_BATCH: u32 = 1000;
 /// Months of records open or on disk at once: fifty years.
 pub const MONTHS_MAX: usize = 600;
+/// Rows of one answer about usage: every user of a large company in every state; more is an export.
+pub const USAGE_ROWS_MAX: usize = 200_000;
+/// Roll-up rows gathered before they are written: a few megabytes.
+pub const ROLLS_GATHERED_MAX: usize = 10_000;
+/// Seconds that records are kept unless configured otherwise: a year.
+pub const RECORDS_KEPT_S_DEFAULT: i64 = 365 * 86_400;

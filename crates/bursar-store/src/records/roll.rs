@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 
+use super::limits::ROLLS_GATHERED_MAX;
 use bursar_core::Timestamp;
 
 /// Microseconds of an hour and of a day.
@@ -149,7 +150,8 @@ impl Counted {
     fn day_keys(&self) -> impl Iterator<Item = DayKey> + '_ {
         let [project, ..] = self.names;
         let day = day_of(self.at);
-        let named = (0..).zip(self.names).filter(|(dimension, value)| *dimension == 0 || *value != 0);
+        // A name that is absent is a row too: what has no user is part of the sum over users.
+        let named = (0..).zip(self.names);
         let tags = self.tags.iter().map(|tag| (TAG, *tag));
         named.chain(tags).map(move |(dimension, value)| [dimension, day, value, project, self.status])
     }
@@ -193,6 +195,14 @@ impl Rolls {
     pub(super) fn subtract(&mut self, counted: &Counted) {
         self.change(counted, Sums::subtract);
     }
+    /// Writes and forgets what was gathered once it is much: for going through a whole file.
+    pub(super) fn write_if_many(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        if self.hours.len() + self.days.len() >= ROLLS_GATHERED_MAX {
+            self.write(db)?;
+            *self = Self::default();
+        }
+        Ok(())
+    }
     fn change(&mut self, counted: &Counted, with: impl Fn(&mut Sums, &Sums)) {
         with(self.hours.entry(counted.hour_key()).or_default(), &counted.sums);
         for key in counted.day_keys() {
@@ -222,18 +232,20 @@ fn write_rows<const N: usize>(
     Ok(())
 }
 
-/// Reads the rows of a roll-up: `N` columns of key, then the sums.
-pub(super) fn read_rolls<const N: usize>(
+/// Reads the rows of a roll-up, `N` columns of key and then the sums, one by one.
+pub(super) fn each_roll<const N: usize>(
     db: &Connection,
     sql: &str,
-) -> rusqlite::Result<Vec<([i64; N], Sums)>> {
+    mut take: impl FnMut([i64; N], Sums) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
     let mut statement = db.prepare(sql)?;
-    let rows = statement.query_map([], |row| {
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
         let mut key = [0; N];
         for (part, column) in key.iter_mut().zip(0..) {
             *part = row.get(column)?;
         }
-        Ok((key, Sums::read(row, N)?))
-    })?;
-    rows.collect()
+        take(key, Sums::read(row, N)?)?;
+    }
+    Ok(())
 }

@@ -1,9 +1,12 @@
 //! Stories about records, told through a few helpers.
 
+mod backup;
 mod codec;
 mod drain;
 mod find;
+mod golden;
 mod retention;
+mod usage;
 
 use super::*;
 use crate::sqlite::PageRequest;

@@ -38,10 +38,15 @@ const UPDATE: &str =
     "UPDATE budgets SET name = ?2, document = ?3, managed_by = ?4, active = ?5, deleted_at = ?6,
   version = ?7, updated_at = ?8 WHERE id = ?1";
 const COUNT: &str = "SELECT count(*) FROM budgets WHERE deleted_at IS NULL";
-const BY_NAME: &str = "SELECT * FROM budgets WHERE name = ?1 AND deleted_at IS NULL";
-const BY_ID: &str = "SELECT * FROM budgets WHERE id = ?1";
+const BY_NAME: &str =
+    "SELECT id, name, document, managed_by, active, deleted_at, version, created_at, updated_at
+  FROM budgets WHERE name = ?1 AND deleted_at IS NULL";
+const BY_ID: &str =
+    "SELECT id, name, document, managed_by, active, deleted_at, version, created_at, updated_at
+  FROM budgets WHERE id = ?1";
 const LIST: &str =
-    "SELECT * FROM budgets WHERE deleted_at IS NULL AND (?1 IS NULL OR name > ?1) ORDER BY name
+    "SELECT id, name, document, managed_by, active, deleted_at, version, created_at, updated_at
+  FROM budgets WHERE deleted_at IS NULL AND (?1 IS NULL OR name > ?1) ORDER BY name
   LIMIT ?2";
 
 impl Settings {
@@ -171,14 +176,15 @@ pub(super) fn list(db: &Connection, after: Option<&str>, rows: i64) -> Result<Ve
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Reads a row of all columns in the order of the table, by number: installations have many budgets.
 fn read(row: &Row<'_>) -> rusqlite::Result<BudgetRow> {
     Ok(BudgetRow {
-        id: row.get("id")?,
-        name: row.get("name")?,
-        document: column::json(row, "document")?,
-        managed_by: column::text(row, "managed_by")?,
-        active: row.get("active")?,
-        deleted_at: column::time_option(row, "deleted_at")?,
-        revision: Revision::read(row)?,
+        id: row.get(0)?,
+        name: row.get(1)?,
+        document: column::json(row, 2)?,
+        managed_by: column::text(row, 3)?,
+        active: row.get(4)?,
+        deleted_at: column::time_option(row, 5)?,
+        revision: Revision::read_at(row, [6, 7, 8])?,
     })
 }

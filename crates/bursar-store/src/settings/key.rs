@@ -126,8 +126,14 @@ pub(super) const UPDATE: &str =
   requests_per_minute = :requests_per_minute, concurrency_max = :concurrency_max, balance = :balance,
   expires_at = :expires_at, blocked = :blocked, managed_by = :managed_by, deleted_at = :deleted_at,
   version = :version, created_at = :created_at, updated_at = :updated_at WHERE id = :id";
-const SELECT: &str = "SELECT * FROM keys WHERE id = ?1";
-const LIST: &str = "SELECT * FROM keys WHERE (?1 IS NULL OR id > ?1) AND (?2 IS NULL OR project = ?2)
+const SELECT: &str = "SELECT id, name, prefix, hash, previous_hash, previous_until, project, user, kind, models, providers,
+  api_formats, may_set, bound, fit, requests_per_minute, concurrency_max, balance, expires_at, blocked, managed_by,
+  deleted_at, version, created_at, updated_at
+  FROM keys WHERE id = ?1";
+const LIST: &str = "SELECT id, name, prefix, hash, previous_hash, previous_until, project, user, kind, models, providers,
+  api_formats, may_set, bound, fit, requests_per_minute, concurrency_max, balance, expires_at, blocked, managed_by,
+  deleted_at, version, created_at, updated_at
+  FROM keys WHERE (?1 IS NULL OR id > ?1) AND (?2 IS NULL OR project = ?2)
   AND (?3 IS NULL OR user = ?3) AND (?4 IS NULL OR substr(prefix, 1, length(?4)) = ?4)
   AND (?5 OR deleted_at IS NULL) ORDER BY id LIMIT ?6";
 
@@ -293,34 +299,35 @@ pub(super) fn list(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Reads a row of all columns in the order of the table, by number: installations have many keys.
 fn read(row: &Row<'_>) -> rusqlite::Result<Key> {
-    let hash: Option<[u8; 32]> = row.get("hash")?;
-    let previous_hash: Option<[u8; 32]> = row.get("previous_hash")?;
-    let previous_until = column::time_option(row, "previous_until")?;
-    let balance: Option<i64> = row.get("balance")?;
+    let hash: Option<[u8; 32]> = row.get(3)?;
+    let previous_hash: Option<[u8; 32]> = row.get(4)?;
+    let previous_until = column::time_option(row, 5)?;
+    let balance: Option<i64> = row.get(17)?;
     let previous = |(hash, until)| PreviousHash { hash: KeyHash(hash), until };
     Ok(Key {
-        id: column::text(row, "id")?,
-        name: row.get("name")?,
-        prefix: row.get("prefix")?,
+        id: column::text(row, 0)?,
+        name: row.get(1)?,
+        prefix: row.get(2)?,
         hash: hash.map(KeyHash),
         previous: previous_hash.zip(previous_until).map(previous),
-        project: row.get("project")?,
-        user: row.get("user")?,
-        kind: column::text(row, "kind")?,
-        models: column::text_list(row, "models")?,
-        providers: column::text_list(row, "providers")?,
-        api_formats: column::text_list(row, "api_formats")?,
-        may_set: column::text_list(row, "may_set")?,
-        bound: column::attributes(row, "bound")?,
-        fit: row.get("fit")?,
-        requests_per_minute: row.get("requests_per_minute")?,
-        concurrency_max: row.get("concurrency_max")?,
+        project: row.get(6)?,
+        user: row.get(7)?,
+        kind: column::text(row, 8)?,
+        models: column::text_list(row, 9)?,
+        providers: column::text_list(row, 10)?,
+        api_formats: column::text_list(row, 11)?,
+        may_set: column::text_list(row, 12)?,
+        bound: column::attributes(row, 13)?,
+        fit: row.get(14)?,
+        requests_per_minute: row.get(15)?,
+        concurrency_max: row.get(16)?,
         balance: balance.map(Usd::from_nanos),
-        expires_at: column::time_option(row, "expires_at")?,
-        blocked: row.get("blocked")?,
-        managed_by: column::text(row, "managed_by")?,
-        deleted_at: column::time_option(row, "deleted_at")?,
-        revision: Revision::read(row)?,
+        expires_at: column::time_option(row, 18)?,
+        blocked: row.get(19)?,
+        managed_by: column::text(row, 20)?,
+        deleted_at: column::time_option(row, 21)?,
+        revision: Revision::read_at(row, [22, 23, 24])?,
     })
 }

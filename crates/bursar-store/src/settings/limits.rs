@@ -20,3 +20,5 @@ pub const ANSWERS_BYTES_MAX: i64 = 512 * 1024 * 1024;
 pub const AUDIT_KEPT_S_MIN: i64 = 7 * 86_400;
 /// Rows deleted per transaction by a retention: a few milliseconds of lock.
 pub const RETENTION_BATCH: i64 = 1000;
+/// Seconds that audit entries are kept unless configured otherwise: a month.
+pub const AUDIT_KEPT_S_DEFAULT: i64 = 30 * 86_400;

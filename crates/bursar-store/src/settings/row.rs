@@ -39,10 +39,15 @@ impl Revision {
         Self { version: self.version.saturating_add(1), created_at: self.created_at, updated_at: now }
     }
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Self::read_at(row, ["version", "created_at", "updated_at"])
+    }
+    /// As [`Self::read`], from these columns.
+    pub(super) fn read_at(row: &Row<'_>, columns: [impl column::At; 3]) -> rusqlite::Result<Self> {
+        let [version, created_at, updated_at] = columns;
         Ok(Self {
-            version: column::count(row, "version")?,
-            created_at: column::time(row, "created_at")?,
-            updated_at: column::time(row, "updated_at")?,
+            version: column::count(row, version)?,
+            created_at: column::time(row, created_at)?,
+            updated_at: column::time(row, updated_at)?,
         })
     }
     /// Checks that the caller's row is the one in the file, and answers the next revision.

@@ -57,7 +57,8 @@ const TOUCH: &str = "UPDATE tokens SET last_used_at = max(coalesce(last_used_at,
 
 impl Settings {
     /// Adds what a batch of records used, once: a batch whose `floor` (the last journal entry in it) is not above the
-    /// floor reached before was added already and answers false. Unknown keys are passed over.
+    /// floor reached before was added already and answers false. After a restart the journal may be cut differently:
+    /// leave entries at or below [`Settings::totals_floor`] out of what is given here. Unknown keys are passed over.
     ///
     /// # Errors
     /// See [`SettingsError`].
@@ -76,12 +77,12 @@ impl Settings {
             Ok(true)
         })
     }
-    /// The last journal entry whose use was added; absent at first.
+    /// The last journal entry whose use was added; 0 at first.
     ///
     /// # Errors
     /// See [`SettingsError`].
-    pub fn totals_floor(&self) -> Result<Option<u64>, SettingsError> {
-        self.read(|db| meta::counter(db, FLOOR))
+    pub fn totals_floor(&self) -> Result<u64, SettingsError> {
+        self.read(|db| Ok(meta::counter(db, FLOOR)?.unwrap_or(0)))
     }
     /// Notes when tokens of the admin API were last used.
     ///

@@ -1,6 +1,7 @@
 //! Reads one column of a row as one of our types; a column that cannot be read is damage.
 
-use rusqlite::{Row, types::Type};
+use rusqlite::{Row, RowIndex, types::Type};
+use std::fmt::Display;
 
 use super::text::{Text, attributes_from_json, list_from_json};
 use bursar_core::{Attributes, Timestamp, Usd};
@@ -12,52 +13,56 @@ pub(crate) struct BadColumn {
     column: String,
 }
 
+/// A column by its name, or by its number where many rows are read: looking a name up costs more than reading.
+pub(crate) trait At: RowIndex + Copy + Display {}
+impl<T: RowIndex + Copy + Display> At for T {}
+
 /// The error for a column that holds an unknown value. The value itself is not repeated: it may be anything.
-pub(crate) fn bad(column: &str) -> rusqlite::Error {
-    let error = BadColumn { column: column.to_owned() };
+pub(crate) fn bad(column: impl At) -> rusqlite::Error {
+    let error = BadColumn { column: column.to_string() };
     rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error))
 }
 
-pub(crate) fn text<T: Text>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
+pub(crate) fn text<T: Text>(row: &Row<'_>, column: impl At) -> rusqlite::Result<T> {
     let raw: String = row.get(column)?;
     T::from_text(&raw).ok_or_else(|| bad(column))
 }
 
-pub(crate) fn text_list<T: Text>(row: &Row<'_>, column: &str) -> rusqlite::Result<Vec<T>> {
+pub(crate) fn text_list<T: Text>(row: &Row<'_>, column: impl At) -> rusqlite::Result<Vec<T>> {
     let raw: String = row.get(column)?;
     list_from_json(&raw).ok_or_else(|| bad(column))
 }
 
-pub(crate) fn attributes(row: &Row<'_>, column: &str) -> rusqlite::Result<Attributes> {
+pub(crate) fn attributes(row: &Row<'_>, column: impl At) -> rusqlite::Result<Attributes> {
     let raw: String = row.get(column)?;
     attributes_from_json(&raw).ok_or_else(|| bad(column))
 }
 
-pub(crate) fn json(row: &Row<'_>, column: &str) -> rusqlite::Result<serde_json::Value> {
+pub(crate) fn json(row: &Row<'_>, column: impl At) -> rusqlite::Result<serde_json::Value> {
     let raw: String = row.get(column)?;
     serde_json::from_str(&raw).map_err(|_| bad(column))
 }
 
-pub(crate) fn json_option(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<serde_json::Value>> {
+pub(crate) fn json_option(row: &Row<'_>, column: impl At) -> rusqlite::Result<Option<serde_json::Value>> {
     let raw: Option<String> = row.get(column)?;
     raw.map(|raw| serde_json::from_str(&raw).map_err(|_| bad(column))).transpose()
 }
 
-pub(crate) fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp> {
+pub(crate) fn time(row: &Row<'_>, column: impl At) -> rusqlite::Result<Timestamp> {
     row.get(column).map(Timestamp::from_micros)
 }
 
-pub(crate) fn time_option(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Timestamp>> {
+pub(crate) fn time_option(row: &Row<'_>, column: impl At) -> rusqlite::Result<Option<Timestamp>> {
     let micros: Option<i64> = row.get(column)?;
     Ok(micros.map(Timestamp::from_micros))
 }
 
-pub(crate) fn usd(row: &Row<'_>, column: &str) -> rusqlite::Result<Usd> {
+pub(crate) fn usd(row: &Row<'_>, column: impl At) -> rusqlite::Result<Usd> {
     row.get(column).map(Usd::from_nanos)
 }
 
 /// A count or version: an integer that is never negative.
-pub(crate) fn count(row: &Row<'_>, column: &str) -> rusqlite::Result<u64> {
+pub(crate) fn count(row: &Row<'_>, column: impl At) -> rusqlite::Result<u64> {
     let raw: i64 = row.get(column)?;
     u64::try_from(raw).map_err(|_| bad(column))
 }

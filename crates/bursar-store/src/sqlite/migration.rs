@@ -74,7 +74,9 @@ pub(crate) fn migrate(
             }
         }
     }
-    transaction.pragma_update(None, "application_id", schema.application_id).map_err(io)?;
+    if count > 0 {
+        transaction.pragma_update(None, "application_id", schema.application_id).map_err(io)?;
+    }
     transaction.commit().map_err(io)?;
     Ok(count)
 }

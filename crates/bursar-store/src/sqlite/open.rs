@@ -15,6 +15,10 @@ const STATEMENTS_KEPT: usize = 128;
 /// Bytes to which the write-ahead log is cut after a checkpoint.
 const WAL_BYTES_KEPT: i64 = 16 * 1024 * 1024;
 
+/// Pages of the write-ahead log at which files that are written in bulk are checkpointed: 32 MB, so that few commits wait
+/// for the disk.
+const LARGE_WAL_PAGES: i64 = 8192;
+
 /// Why a file could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -123,8 +127,13 @@ pub(crate) fn open_writer(
     connection.pragma_update(None, "synchronous", level).map_err(io)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(io)?;
     connection.pragma_update(None, "trusted_schema", false).map_err(io)?;
-    // What was deleted is overwritten: a removed credential leaves no trace in a free page.
+    // What was deleted is overwritten: a removed credential or record leaves no trace in a free page.
     connection.pragma_update(None, "secure_delete", true).map_err(io)?;
+    if synchronous == Synchronous::Normal {
+        let _pages: i64 = connection
+            .query_row(&format!("PRAGMA wal_autocheckpoint = {LARGE_WAL_PAGES}"), [], |row| row.get(0))
+            .map_err(io)?;
+    }
     let _limit: i64 = connection
         .query_row(&format!("PRAGMA journal_size_limit = {WAL_BYTES_KEPT}"), [], |row| row.get(0))
         .map_err(io)?;

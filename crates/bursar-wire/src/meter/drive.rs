@@ -162,13 +162,19 @@ impl<R: Format> Drive<R> {
 
     fn feed_lines(&mut self, piece: &[u8]) {
         for line in piece.split_inclusive(|byte| *byte == b'\n') {
-            self.scanner.feed(line, &mut self.reader);
-            self.open |= !line.trim_ascii().is_empty();
+            let (text, newline) = line.strip_suffix(b"\n").map_or((line, false), |text| (text, true));
+            self.scanner.feed(text, &mut self.reader);
+            self.open |= !text.trim_ascii().is_empty();
+            if !newline || !self.open {
+                continue;
+            }
             // A newline cannot stand inside of a string: there the line was cut, and the next one is read anew.
-            if line.ends_with(b"\n")
-                && self.open
-                && (self.scanner.is_ended() || self.scanner.is_broken() || self.scanner.is_in_string())
-            {
+            if self.scanner.is_in_string() || self.scanner.is_broken() {
+                self.end_document();
+                continue;
+            }
+            self.scanner.feed(b"\n", &mut self.reader);
+            if self.scanner.is_ended() || self.scanner.is_broken() {
                 self.end_document();
             }
         }

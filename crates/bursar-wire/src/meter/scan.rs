@@ -85,7 +85,7 @@ impl<R: Reader> Scanner<R> {
                 State::String => self.string(rest, reader),
                 State::Number => self.digits(rest, reader),
                 State::Literal(expected) => self.literal(byte, tail, expected, reader),
-                State::Broken => return,
+                State::Broken => break,
                 State::Value
                 | State::ItemOrEnd
                 | State::KeyOrEnd

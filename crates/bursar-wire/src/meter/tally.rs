@@ -81,7 +81,7 @@ impl Tally {
         usage.set(UsageClass::Input, input);
         set(&mut usage, UsageClass::CacheRead, cached);
         set(&mut usage, UsageClass::CacheWrite5m, written);
-        if no_output {
+        if no_output && self.get(Count::Output).is_none() {
             usage.set(UsageClass::Output, 0);
         }
         let whole = prompt.saturating_add(more_input).max(read);

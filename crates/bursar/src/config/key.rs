@@ -58,7 +58,7 @@ pub(super) const FIELDS: &[Field] = &[
         "The attributes that the client may give in headers. Others are ignored and recorded.",
     ),
     Field::new(
-        "bound",
+        "attributes",
         Takes::Other("a table of attributes and values, such as `{ agent = \"ci\", tag.team = \"x\" }`"),
         "{}",
         "Attributes bound to the key: they win over headers.",
@@ -113,7 +113,7 @@ pub struct Key {
     /// The attributes that the client may give in headers; absent: the default.
     pub may_set: Option<Vec<MaySet>>,
     /// Attributes bound to the key.
-    pub bound: Vec<(Attribute, Value)>,
+    pub attributes: Vec<(Attribute, Value)>,
     /// When it stops to work.
     pub expires_at: Option<Timestamp>,
     /// Whether it is blocked.
@@ -203,7 +203,7 @@ pub(super) fn read<'a>(
         providers: patterns(section, "providers", Some(&known.providers), reading),
         api_formats: api_formats(section, reading),
         may_set: may_set(section, reading),
-        bound: matching::bound(section, "bound", reading),
+        attributes: matching::bound(section, "attributes", reading),
         expires_at: super::instant::read(section, "expires_at", TIME_HELP, reading),
         blocked: section.boolean("blocked", false, reading),
         fit: section.boolean("fit", false, reading),

@@ -49,9 +49,14 @@ pub(crate) struct Spot<'a> {
 impl<'a> Section<'a> {
     /// The whole file.
     pub(crate) fn root(table: &'a Table, fields: &'static [Field], reading: &mut Reading<'_>) -> Self {
-        let section = Self { path: String::new(), place: &Place::Whole, table, fields };
+        let section = Self::unchecked(table, fields);
         section.note_unknown(reading);
         section
+    }
+
+    /// The whole file, whatever else is in it.
+    pub(crate) fn unchecked(table: &'a Table, fields: &'static [Field]) -> Self {
+        Self { path: String::new(), place: &Place::Whole, table, fields }
     }
 
     /// `node` as a table at `path`. Unknown names are noted here, each with the nearest right one.

@@ -19,10 +19,7 @@ impl Config {
     ///
     /// # Errors
     /// Mistakes in overrides; no provider at all.
-    pub fn from_environment(
-        environment: &Environment,
-        surroundings: &Surroundings<'_>,
-    ) -> Result<Checked, Report> {
+    pub fn from_environment(surroundings: &Surroundings<'_>) -> Result<Checked, Report> {
         let mut reading =
             Reading { surroundings: *surroundings, folder: PathBuf::new(), mistakes: Mistakes::default() };
         let mut root = super::tree::parse(BUDGET, &mut reading.mistakes).unwrap_or_default();
@@ -30,7 +27,7 @@ impl Config {
         let mut config = Self::from_table(&root, &mut reading);
         for vendor in VENDORS {
             if config.provider(vendor.name).is_none() {
-                config.providers.extend(found(vendor, environment));
+                config.providers.extend(found(vendor, surroundings.environment));
             }
         }
         config.providers.sort_by(|a, b| a.name.cmp(&b.name));

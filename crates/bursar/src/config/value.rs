@@ -101,7 +101,10 @@ fn whole(nanos: i128) -> Result<i128, String> {
 }
 
 /// Reads `90s`, `10m`, `24h`, `30d`, `2w` as seconds.
-pub(crate) fn duration_s(text: &str) -> Result<i64, String> {
+///
+/// # Errors
+/// A fragment that says what is wrong, to stand behind the text.
+pub fn duration_s(text: &str) -> Result<i64, String> {
     let Some((at, unit)) = text.char_indices().next_back() else {
         return Err("is empty".to_owned());
     };

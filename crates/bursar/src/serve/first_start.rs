@@ -2,9 +2,12 @@
 
 use super::surroundings::random;
 use crate::config::{Config, Surroundings};
-use bursar_core::Timestamp;
-use bursar_govern::keys::{HashedSecret, PlainSecret, TOKEN_PREFIX};
-use bursar_store::settings::{KeyHash, Role, Settings, SettingsError, Stamp, Token, TokenId};
+use bursar_control::{ControlError, State};
+use bursar_core::{Attribute, Timestamp, Value};
+use bursar_govern::keys::{HashedSecret, KEY_PREFIX, PlainSecret, TOKEN_PREFIX};
+use bursar_store::settings::{
+    Key, KeyHash, KeyId, KeyKind, Role, Settings, SettingsError, Stamp, Token, TokenId,
+};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -35,7 +38,7 @@ pub enum FirstStartError {
 ///
 /// # Errors
 /// See [`FirstStartError`].
-pub fn admin_token(
+pub(super) fn admin_token(
     settings: &Settings,
     config: &Config,
     surroundings: &Surroundings<'_>,
@@ -64,7 +67,7 @@ pub fn admin_token(
 
 /// A new secret from the machine's randomness.
 #[must_use]
-pub fn new_secret(prefix: &str) -> PlainSecret {
+pub(super) fn new_secret(prefix: &str) -> PlainSecret {
     let mut bytes = [0u8; 32];
     let (low, high) = bytes.split_at_mut(16);
     low.copy_from_slice(&random().to_be_bytes());
@@ -98,4 +101,31 @@ fn write_private(path: &Path, secret: &str) -> std::io::Result<()> {
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     writeln!(file, "{secret}")?;
     file.sync_all()
+}
+
+/// Whether any key works.
+#[must_use]
+pub fn has_keys(state: &State) -> bool {
+    !state.governor.directory().keys.is_empty()
+}
+
+/// Makes a key of `project` when there is none at all; the key, to be shown once.
+///
+/// # Errors
+/// When the settings refuse it.
+pub fn first_key(state: &State, project: &str) -> Result<Option<String>, ControlError> {
+    if has_keys(state) {
+        return Ok(None);
+    }
+    let secret = new_secret(KEY_PREFIX);
+    let hash = KeyHash(*secret.hashed().as_bytes());
+    let id = KeyId::from_u128(random());
+    let mut key = Key::new(id, &secret.shown_prefix(), hash, project, KeyKind::Service);
+    key.may_set = [Some(Attribute::Agent), Some(Attribute::Run), Some(Attribute::Session)]
+        .into_iter()
+        .flatten()
+        .chain(Value::new("*").ok().map(Attribute::Tag))
+        .collect();
+    state.change("first start", |change| Ok(change.create_key(&key).map(drop)?))?;
+    Ok(Some(secret.reveal().to_owned()))
 }

@@ -167,7 +167,7 @@ impl Work<'_, '_> {
         row.providers.clone_from(&declared.providers);
         row.api_formats.clone_from(&declared.api_formats);
         row.may_set = may_set(declared.may_set.as_deref());
-        row.bound = bound(&declared.bound);
+        row.bound = bound(&declared.attributes);
         row.fit = declared.fit;
         row.requests_per_minute = declared.requests_per_minute;
         row.concurrency_max = declared.concurrency_max;

@@ -116,6 +116,7 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     create_private(data_dir)?;
     let (ledger, recovery) = open_ledger(config, now)?;
     let settings = Arc::new(Settings::open(&data_dir.join("settings.db"), now)?);
+    create_private(&data_dir.join("records"))?;
     let records = Arc::new(Records::open(&data_dir.join("records"), now)?);
     let differences = reconcile(&settings, config, surroundings, &random, now)?;
     let admin_token = admin_token(&settings, config, surroundings, now)?;
@@ -123,7 +124,7 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
 
     let metrics = Arc::new(Metrics::default());
     let watcher = Watcher::new(Arc::clone(&metrics));
-    let observer: Arc<dyn bursar_govern::ports::Observer> = Arc::clone(&watcher) as _;
+    let observer: Arc<dyn bursar_govern::ports::Observer> = watcher.clone();
     let ports = Ports { clock: Arc::new(clock), random: Arc::new(random), observer };
     let governor = Governor::new(Directory::default(), Arc::clone(&ledger), ports);
     let state =
@@ -137,7 +138,7 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let address = listener.local_addr().unwrap_or(address);
     let gateway = Arc::new(Gateway {
         governor,
-        control: Arc::clone(&control) as _,
+        control: control.clone(),
         intake: Intake::new(),
         refusal_status: match config.server.refusal_status {
             RefusalStatus::Native => bursar_wire::RefusalStatus::Native,

@@ -46,6 +46,37 @@ fn after_a_crash_between_two_months_nothing_is_lost_or_doubled() {
     world.check();
 }
 
+/// What a killed process leaves: the files as they are, without what it shared in memory.
+fn killed(world: &World) -> World {
+    let dir = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(world.dir.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "db-shm") {
+            std::fs::copy(&path, dir.path().join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    World::at(dir)
+}
+
+#[test]
+fn a_process_killed_after_any_batch_goes_on_from_its_files() {
+    let world = World::new();
+    let at = |n: i64| time("2026-02-28T23:59:50Z").plus_seconds(n).to_string();
+    let journal =
+        entries(&(0..20).map(|n| completed(u128::try_from(n).unwrap(), &at(n))).collect::<Vec<_>>());
+    for (round, batch) in journal.chunks(3).enumerate() {
+        world.records.drain(batch, batch.last().unwrap().0).unwrap();
+        if round % 3 == 1 {
+            world.records.checkpoint().unwrap();
+        }
+        let after = killed(&world);
+        let from = usize::try_from(after.records.floor().number()).unwrap();
+        after.records.drain(&journal[from..], seq(20)).unwrap();
+        assert_eq!(list_cost(&after.found(&RecordFilter::default())), 20_000, "round {round}");
+        after.check();
+    }
+}
+
 #[test]
 fn the_floor_moves_only_with_a_checkpoint() {
     let world = World::new();

@@ -158,7 +158,7 @@ fn totals_are_added_once_per_batch() {
     let (_, totals) = world.settings.key(key_id(1)).unwrap();
     assert_eq!((totals.requests, totals.tokens), (2, 1000));
     assert_eq!((totals.list_cost.nanos(), totals.last_used_at), (10, Some(at(9))));
-    assert_eq!(world.reopened().settings.totals_floor().unwrap(), Some(11));
+    assert_eq!(world.reopened().settings.totals_floor().unwrap(), 11);
 }
 
 #[test]
@@ -247,4 +247,16 @@ fn a_document_that_is_too_long_is_refused() {
     let long = json!({ "x": "y".repeat(limits::DOCUMENT_BYTES_MAX) });
     let error = world.change(|change| change.create_budget("b", &long, ManagedBy::Api)).unwrap_err();
     assert!(matches!(error, SettingsError::Invalid { field: "document", .. }), "{error}");
+}
+
+#[test]
+fn a_copy_of_the_file_opens_and_has_everything() {
+    let world = World::with_alpha();
+    let target = tempfile::tempdir().unwrap();
+    let path = target.path().join("settings.db");
+    world.settings.backup_to(&path).unwrap();
+    world.change(|change| change.delete_key(key_id(1))).unwrap();
+    let copy = Settings::open(&path, at(9)).unwrap();
+    assert_eq!(copy.snapshot().unwrap().keys.len(), 1);
+    assert!(matches!(world.settings.backup_to(&path), Err(crate::sqlite::BackupError::Target { .. })));
 }

@@ -226,3 +226,11 @@ fn the_scanner_starts_anew_after_a_broken_document() {
         probe = Probe::default();
     }
 }
+
+#[test]
+fn text_before_a_broken_escape_counts_in_any_split() {
+    // Found by fuzzing.
+    let body = br#"{"t":"seen\x"#;
+    assert_eq!(scanned([body.as_slice()]).1.text, 4);
+    assert_eq!(scanned(body.chunks(1)).1.text, 4);
+}

@@ -175,6 +175,14 @@ fn fees_of_hosted_tools_are_counted() {
 }
 
 #[test]
+fn embeddings_that_state_an_output_keep_it() {
+    // Found by fuzzing: the output was set to zero below its own reasoning.
+    let body = r#"{"usage":{"prompt_tokens":5,"completion_tokens":3,"completion_tokens_details":{"reasoning_tokens":2}}}"#;
+    let usage = plain(OpenAiEmbeddings, "", body).usage;
+    assert_eq!(format!("{usage:?}"), r#"{"input": 5, "output": 3, "reasoning": 2}"#);
+}
+
+#[test]
 fn modalities_are_parts() {
     let gemini = r#"{"usageMetadata":{"promptTokenCount":328,"cachedContentTokenCount":220,"promptTokensDetails":[{"modality":"TEXT","tokenCount":20},{"modality":"DOCUMENT","tokenCount":258},{"modality":4,"tokenCount":50}],"cacheTokensDetails":[{"modality":"AUDIO","tokenCount":47},{"tokenCount":173,"modality":"IMAGE"}],"candidatesTokenCount":39,"candidatesTokensDetails":[{"modality":"IMAGE","tokenCount":30}],"totalTokenCount":367}}"#;
     assert_eq!(

@@ -1,8 +1,8 @@
 //! Bodies that real providers sent: the usage read off equals what each states, for any split; bytes out = bytes in.
 
-use crate::meter::{BodyKind, Meter, Reading};
+use crate::meter::{BodyKind, BytesPerToken, Meter, Reading, estimate};
 use crate::strip::UsageStripper;
-use bursar_core::{ApiFormat, UsageClass};
+use bursar_core::{ApiFormat, Usage, UsageClass};
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -187,4 +187,54 @@ fn the_stripper_takes_the_usage_chunk_and_leaves_every_other_byte() {
             assert_eq!(String::from_utf8(out).unwrap(), kept, "{} in pieces of {size}", entry.name);
         }
     }
+}
+
+/// Without a calibration the estimate is above the bill in sum, and for most answers. The rest are short answers and calls
+/// of tools, whose framing is billed and shows in no text.
+#[test]
+fn an_uncalibrated_estimate_is_rarely_too_low() {
+    let (mut stated, mut estimated, mut low, mut ratios) = (0, 0, 0, Vec::new());
+    for entry in &recorded() {
+        let reading = super::read(entry.format, &entry.provider, entry.kind, &entry.body);
+        let visible = reading.usage.get(UsageClass::Output) - reading.usage.get(UsageClass::Reasoning);
+        let Some(ratio) = BytesPerToken::of(&reading).filter(|_| visible >= 20) else { continue };
+        let silent = Reading { usage: Usage::new(), ..reading };
+        let estimate = estimate(&silent, 0, BytesPerToken::UNCALIBRATED);
+        assert!(estimate.estimated);
+        stated += visible;
+        estimated += estimate.usage.get(UsageClass::Output);
+        low += usize::from(estimate.usage.get(UsageClass::Output) < visible);
+        ratios.push(ratio.thousandths());
+    }
+    ratios.sort_unstable();
+    let Some(median) = ratios.get(ratios.len() / 2) else { return };
+    assert_eq!((ratios.len(), *median), (42, 2_937));
+    assert!(estimated > stated, "{estimated} for {stated}");
+    assert!(low <= ratios.len() * 3 / 10, "{low} of {}", ratios.len());
+}
+
+/// Costs that providers stated themselves, to the pico.
+#[test]
+fn the_provider_s_own_cost_is_read_exactly() {
+    let Some(oracle) = super::data_json("cost_oracles.json") else { return };
+    let mut compared = 0;
+    for entry in oracle.as_array().unwrap() {
+        let Some(format) = format_of(entry["api_format"].as_str().unwrap()) else { continue };
+        let body = serde_json::json!({ "usage": entry["usage"] }).to_string();
+        let cost = super::read(format, "", BodyKind::Json, body.as_bytes()).provider_cost_pico;
+        let usage = &entry["usage"];
+        let stated = if let Some(ticks) = usage["cost_in_usd_ticks"].as_u64() {
+            Some(u128::from(ticks) * 100)
+        } else if usage["is_byok"] == true {
+            crate::meter::number::pico(&usage["cost_details"]["upstream_inference_cost"].to_string())
+        } else if usage.get("cost").is_some() {
+            crate::meter::number::pico(&entry["cost_usd"].to_string())
+        } else {
+            // Figures of other programs are not the provider's.
+            None
+        };
+        assert_eq!(cost, stated, "{entry}");
+        compared += usize::from(cost.is_some());
+    }
+    assert_eq!(compared, 95);
 }

@@ -63,7 +63,7 @@ user = "ann"
 models = ["gpt-*"]
 api_formats = ["openai_chat"]
 may_set = ["run", "tags"]
-bound = { agent = "ci", tag.team = "x" }
+attributes = { agent = "ci", tag.team = "x" }
 expires_at = 2027-01-01
 
 [[budgets]]
@@ -125,7 +125,7 @@ fn a_whole_file_is_read() {
 
     let key = &config.keys[0];
     assert!(matches!(key.identity, KeyIdentity::Hash(hash) if hash[31] == 1));
-    assert_eq!((key.kind, key.bound.len()), (KeyKind::Member, 2));
+    assert_eq!((key.kind, key.attributes.len()), (KeyKind::Member, 2));
     assert_eq!(key.expires_at.unwrap().to_string(), "2027-01-01T00:00:00Z");
 }
 
@@ -205,10 +205,7 @@ fn without_a_file_the_usual_variables_name_the_providers() {
     let start = |variables: &[(&str, &str)]| {
         let environment = environment(variables);
         let read_file = |_: &Path| Err("no such file".to_owned());
-        Config::from_environment(
-            &environment,
-            &Surroundings { environment: &environment, read_file: &read_file },
-        )
+        Config::from_environment(&Surroundings { environment: &environment, read_file: &read_file })
     };
     let config = start(&[
         ("OPENAI_API_KEY", "k"),

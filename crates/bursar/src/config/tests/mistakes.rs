@@ -150,7 +150,7 @@ fn keys() {
         ),
         (
             "what a key cannot bind",
-            "name = \"k\"\nproject = \"alpha\"\nbound = { model = \"x\", agnet = \"y\", run = 1 }\nsecret = { env = \"OTHER_KEY\" }",
+            "name = \"k\"\nproject = \"alpha\"\nattributes = { model = \"x\", agnet = \"y\", run = 1 }\nsecret = { env = \"OTHER_KEY\" }",
         ),
         (
             "a balance of a member",

@@ -1,0 +1,77 @@
+-- What version 1 wrote. Never edited.
+BEGIN TRANSACTION;
+CREATE TABLE archived(
+  month TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  PRIMARY KEY (month, generation)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "archived" VALUES('202601',0);
+CREATE TABLE meta(
+  name TEXT PRIMARY KEY,
+  value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO "meta" VALUES('drained',2);
+CREATE TABLE migrations(
+  version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum INTEGER NOT NULL, applied_at INTEGER NOT NULL) STRICT;
+INSERT INTO "migrations" VALUES(1,'rollups',2103864638,1773532800000000);
+CREATE TABLE roll_day(
+  dimension INTEGER NOT NULL,
+  day INTEGER NOT NULL,
+  value INTEGER NOT NULL,
+  project INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  requests INTEGER NOT NULL,
+  input INTEGER NOT NULL,
+  cache_read INTEGER NOT NULL,
+  cache_write_5m INTEGER NOT NULL,
+  cache_write_1h INTEGER NOT NULL,
+  output INTEGER NOT NULL,
+  list_cost INTEGER NOT NULL,
+  effective_cost INTEGER NOT NULL,
+  timed INTEGER NOT NULL,
+  total_ms INTEGER NOT NULL,
+  first_bytes INTEGER NOT NULL,
+  first_byte_ms INTEGER NOT NULL,
+  PRIMARY KEY (dimension, day, value, project, status)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "roll_day" VALUES(0,20458,1,1,2,1,100,0,0,0,10,1000,800,1,900,0,0);
+INSERT INTO "roll_day" VALUES(1,20458,0,1,2,1,100,0,0,0,10,1000,800,1,900,0,0);
+INSERT INTO "roll_day" VALUES(2,20458,2,1,2,1,100,0,0,0,10,1000,800,1,900,0,0);
+INSERT INTO "roll_day" VALUES(3,20458,0,1,2,1,100,0,0,0,10,1000,800,1,900,0,0);
+INSERT INTO "roll_day" VALUES(4,20458,0,1,2,1,100,0,0,0,10,1000,800,1,900,0,0);
+INSERT INTO "roll_day" VALUES(5,20458,0,1,2,1,100,0,0,0,10,1000,800,1,900,0,0);
+INSERT INTO "roll_day" VALUES(6,20458,3,1,2,1,100,0,0,0,10,1000,800,1,900,0,0);
+INSERT INTO "roll_day" VALUES(7,20458,4,1,2,1,100,0,0,0,10,1000,800,1,900,0,0);
+CREATE TABLE roll_hour(
+  hour INTEGER NOT NULL,
+  project INTEGER NOT NULL,
+  user INTEGER NOT NULL,
+  key INTEGER NOT NULL,
+  agent INTEGER NOT NULL,
+  provider INTEGER NOT NULL,
+  model INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  requests INTEGER NOT NULL,
+  input INTEGER NOT NULL,
+  cache_read INTEGER NOT NULL,
+  cache_write_5m INTEGER NOT NULL,
+  cache_write_1h INTEGER NOT NULL,
+  output INTEGER NOT NULL,
+  list_cost INTEGER NOT NULL,
+  effective_cost INTEGER NOT NULL,
+  timed INTEGER NOT NULL,
+  total_ms INTEGER NOT NULL,
+  first_bytes INTEGER NOT NULL,
+  first_byte_ms INTEGER NOT NULL,
+  PRIMARY KEY (hour, project, user, key, agent, provider, model, status)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "roll_hour" VALUES(491002,1,0,2,0,3,4,2,1,100,0,0,0,10,1000,800,1,900,0,0);
+CREATE TABLE strings(
+  id INTEGER PRIMARY KEY,
+  text TEXT NOT NULL UNIQUE
+) STRICT;
+INSERT INTO "strings" VALUES(1,'alpha');
+INSERT INTO "strings" VALUES(2,'key-1');
+INSERT INTO "strings" VALUES(3,'openai');
+INSERT INTO "strings" VALUES(4,'gpt-4o-mini');
+COMMIT;

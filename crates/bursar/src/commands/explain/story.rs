@@ -1,0 +1,246 @@
+//! A record as a story: what was asked, what was held where, what came back, where each nano-dollar comes from.
+
+use crate::table::{Table, at, money, time};
+use bursar_core::amount::PICO_PLACES;
+use bursar_core::decimal;
+use serde_json::Value;
+
+/// The story of a record, in paragraphs.
+pub(super) fn tell(record: &Value) -> String {
+    let parts = [
+        head(record),
+        who(record),
+        refusal(record),
+        attempts(record),
+        windows(record),
+        cost(record),
+        notes(record),
+    ];
+    let told: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    told.join("\n")
+}
+
+/// A field of the record, or of its attributes.
+fn get(record: &Value, name: &str) -> String {
+    match at(record, name).as_str() {
+        "" => record.get("attributes").map(|attributes| at(attributes, name)).unwrap_or_default(),
+        some => some.to_owned(),
+    }
+}
+
+fn head(record: &Value) -> String {
+    let status = match at(record, "status_code").as_str() {
+        "" => at(record, "status"),
+        code => format!("{} with status {code}", at(record, "status")),
+    };
+    let mut line = format!("Request {}: {status}", at(record, "id"));
+    if let Some(total) = millis(record, "total_ms") {
+        line.push_str(&format!(", in {total}"));
+    }
+    if let Some(first) = millis(record, "first_byte_ms") {
+        line.push_str(&format!(", first byte after {first}"));
+    }
+    let kind = if record.get("stream").and_then(Value::as_bool) == Some(true) {
+        "a stream"
+    } else {
+        "a plain answer"
+    };
+    let mut out = format!("{line}.\n");
+    out.push_str(&format!(
+        "Received {} as {}, {kind}.\n",
+        time(record, "created_at"),
+        get(record, "api_format")
+    ));
+    let error = at(record, "error");
+    if !error.is_empty() {
+        out.push_str(&format!("What went wrong: {error}.\n"));
+    }
+    out
+}
+
+/// Milliseconds as seconds or milliseconds.
+fn millis(record: &Value, name: &str) -> Option<String> {
+    let ms = record.get(name).and_then(Value::as_u64)?;
+    Some(if ms < 1_000 { format!("{ms} ms") } else { format!("{}.{:03} s", ms / 1_000, ms % 1_000) })
+}
+
+fn who(record: &Value) -> String {
+    let names = ["project", "user", "key", "agent", "run", "session"];
+    let mut said: Vec<String> = names
+        .iter()
+        .map(|name| (name, get(record, name)))
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| format!("{name} `{value}`"))
+        .collect();
+    let attributes = record.get("attributes").and_then(Value::as_object).into_iter().flatten();
+    said.extend(
+        attributes
+            .filter(|(name, _)| name.starts_with("tag."))
+            .map(|(name, value)| format!("{name} `{}`", value.as_str().unwrap_or_default())),
+    );
+    let asked = get(record, "model");
+    let mut out = format!("Who: {}.\nAsked for model `{asked}`", said.join(", "));
+    let provider = get(record, "provider");
+    if !provider.is_empty() {
+        out.push_str(&format!("; served by `{provider}`"));
+        let credential = get(record, "credential");
+        if !credential.is_empty() {
+            out.push_str(&format!(" with credential `{credential}`"));
+        }
+        let served = get(record, "served_model");
+        if !served.is_empty() && served != asked {
+            out.push_str(&format!(" as `{served}`"));
+        }
+    }
+    let answered = get(record, "answered_model");
+    if !answered.is_empty() {
+        out.push_str(&format!("; the answer says `{answered}`"));
+    }
+    out.push_str(".\n");
+    out
+}
+
+fn refusal(record: &Value) -> String {
+    let code = at(record, "code");
+    if code.is_empty() {
+        return String::new();
+    }
+    let mut out = format!("Refused with {code}.\n");
+    out.push_str(&blocking(record, "blocking"));
+    if let Some(fits) = record.get("fits_max_output").and_then(Value::as_u64) {
+        out.push_str(&format!("An output limit of {fits} tokens would have fitted.\n"));
+    }
+    out
+}
+
+fn blocking(record: &Value, name: &str) -> String {
+    let rows = record.get(name).and_then(Value::as_array).into_iter().flatten();
+    let mut table =
+        Table::new(&["  BUDGET", "CODE", ">LIMIT", ">SETTLED", ">SUSPENSE", ">HELD", ">ASKED", "ENDS AT"]);
+    for row in rows {
+        let mut cells = vec![format!("  {}", at(row, "budget")), at(row, "code")];
+        cells.extend(["limit", "settled", "suspense", "held", "requested"].iter().map(|name| at(row, name)));
+        cells.push(time(row, "ends_at"));
+        table.row(cells);
+    }
+    if table.is_empty() { String::new() } else { table.render() }
+}
+
+fn attempts(record: &Value) -> String {
+    let Some(rows) = record.get("attempts").and_then(Value::as_array).filter(|rows| !rows.is_empty()) else {
+        return String::new();
+    };
+    let mut table = Table::new(&[
+        "  #",
+        "PROVIDER",
+        "MODEL",
+        "CREDENTIAL",
+        "OUTCOME",
+        "STATUS",
+        ">TOOK",
+        ">CHARGED",
+        "WHY",
+    ]);
+    for (number, row) in (1..).zip(rows) {
+        let charged = row.pointer("/charge/list").and_then(Value::as_str).map(money).unwrap_or_default();
+        table.row([
+            format!("  {number}"),
+            at(row, "provider"),
+            at(row, "model"),
+            at(row, "credential"),
+            at(row, "outcome"),
+            at(row, "status_code"),
+            millis(row, "total_ms").unwrap_or_default(),
+            charged,
+            at(row, "reason"),
+        ]);
+    }
+    format!("Attempts:\n{}", table.render())
+}
+
+fn windows(record: &Value) -> String {
+    let mut out = String::new();
+    if let Some(hold) = record.get("hold").filter(|hold| hold.is_object()) {
+        out.push_str(&format!(
+            "Held at most {} list, {} effective, {} tokens.\n",
+            money(&at(hold, "list")),
+            money(&at(hold, "effective")),
+            at(hold, "tokens")
+        ));
+    }
+    let rows = record.get("windows").and_then(Value::as_array).into_iter().flatten();
+    let mut table = Table::new(&["  BUDGET", "WINDOW SINCE", ">HELD", ">CHARGED"]);
+    for row in rows {
+        let since = match time(row, "starts_at").as_str() {
+            "" => "ever".to_owned(),
+            at => at.to_owned(),
+        };
+        table.row([format!("  {}", at(row, "budget")), since, at(row, "held"), at(row, "charged")]);
+    }
+    if !table.is_empty() {
+        out.push_str("Windows that counted it:\n");
+        out.push_str(&table.render());
+    }
+    let shadow = blocking(record, "shadow");
+    if !shadow.is_empty() {
+        out.push_str("Shadow budgets would have refused it:\n");
+        out.push_str(&shadow);
+    }
+    out
+}
+
+fn cost(record: &Value) -> String {
+    let Some(price) = record.get("price").filter(|price| price.is_object()) else {
+        return String::new();
+    };
+    let mut out = format!("Price: row `{}`", at(price, "id"));
+    let tier = at(price, "tier_index");
+    if !tier.is_empty() {
+        out.push_str(&format!(", tier {tier} for a prompt of {} tokens", at(price, "tier_context")));
+    }
+    let service = at(price, "service_tier");
+    if !service.is_empty() {
+        out.push_str(&format!(", service tier `{service}`"));
+    }
+    out.push_str(".\n");
+    let mut table = Table::new(&["  CLASS", ">UNITS", ">USD PER UNIT", ">AMOUNT USD"]);
+    let mut sum: i128 = 0;
+    let lines = price.get("lines").and_then(Value::as_array).into_iter().flatten();
+    for line in lines {
+        let amount = at(line, "amount");
+        sum = sum.saturating_add(decimal::parse(&amount, PICO_PLACES).unwrap_or(0));
+        let class = match at(line, "class").as_str() {
+            "" => "request".to_owned(),
+            class => class.to_owned(),
+        };
+        table.row([format!("  {class}"), at(line, "units"), at(line, "rate"), amount]);
+    }
+    if !table.is_empty() {
+        out.push_str(&table.render());
+        out.push_str(&format!("  sum {} USD", decimal::format(sum, PICO_PLACES)));
+    }
+    let charge = |name: &str| record.get("charge").map(|charge| at(charge, name)).unwrap_or_default();
+    let (list, effective) = (charge("list"), charge("effective"));
+    if !list.is_empty() {
+        let lead = if table.is_empty() { "  " } else { ", rounded up to " };
+        out.push_str(&format!("{lead}{list} USD list cost"));
+        let multiplier = at(price, "multiplier");
+        if !effective.is_empty() {
+            out.push_str(&format!("; x {multiplier} = {effective} USD effective cost"));
+        }
+    }
+    out.push('\n');
+    if record.get("estimated").and_then(Value::as_bool) == Some(true) {
+        out.push_str("The usage is an estimate: the answer did not state it.\n");
+    }
+    let billed = at(price, "provider_cost");
+    if !billed.is_empty() {
+        out.push_str(&format!("The provider itself says {billed} USD.\n"));
+    }
+    out
+}
+
+fn notes(record: &Value) -> String {
+    let notes = record.get("notes").and_then(Value::as_array).into_iter().flatten();
+    notes.map(|note| format!("Note: {}.\n", note.as_str().unwrap_or_default())).collect()
+}

@@ -1,0 +1,115 @@
+//! Puts lines of a bill beside records: by the provider's request id, else by day, provider and model.
+
+use super::Billed;
+use crate::table::at;
+use bursar_core::amount::PICO_PLACES;
+use bursar_core::{Timestamp, decimal};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What the comparison of one line says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Verdict {
+    /// Both sides say the same.
+    Matched,
+    /// The bill has it and the records do not.
+    Missing,
+    /// Both have it with different amounts.
+    Differing,
+}
+
+impl Verdict {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Matched => "matched",
+            Self::Missing => "missing",
+            Self::Differing => "differing",
+        }
+    }
+}
+
+/// One line, compared. Amounts in pico-USD.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Comparison {
+    pub(super) verdict: Verdict,
+    pub(super) upstream_request_id: Option<String>,
+    pub(super) day: String,
+    pub(super) provider: String,
+    pub(super) model: String,
+    pub(super) billed: Option<i128>,
+    pub(super) recorded: Option<i128>,
+}
+
+/// Compares every line. Lines without a request id are summed by day, provider and model first.
+pub(super) fn compare(billed: &[Billed], records: &[Value], tolerance: i128) -> Vec<Comparison> {
+    let mut compared = Vec::new();
+    let mut by_id: BTreeMap<String, i128> = BTreeMap::new();
+    for record in records {
+        *by_id.entry(at(record, "upstream_request_id")).or_default() += charged(record);
+    }
+    let mut sums: BTreeMap<(String, String, String), i128> = BTreeMap::new();
+    for row in billed {
+        let Some(id) = &row.upstream_request_id else {
+            *sums.entry((row.day.clone(), row.provider.clone(), row.model.clone())).or_default() += row.pico;
+            continue;
+        };
+        compared.push(Comparison {
+            verdict: verdict(row.pico, by_id.get(id).copied(), tolerance),
+            upstream_request_id: Some(id.clone()),
+            day: row.day.clone(),
+            provider: row.provider.clone(),
+            model: row.model.clone(),
+            billed: Some(row.pico),
+            recorded: by_id.get(id).copied(),
+        });
+    }
+    for ((day, provider, model), pico) in sums {
+        let mut mine = records.iter().filter(|record| is_meant(record, &day, &provider, &model)).peekable();
+        let recorded = if mine.peek().is_some() { Some(mine.map(charged).sum()) } else { None };
+        compared.push(Comparison {
+            verdict: verdict(pico, recorded, tolerance),
+            upstream_request_id: None,
+            day,
+            provider,
+            model,
+            billed: Some(pico),
+            recorded,
+        });
+    }
+    compared
+}
+
+fn verdict(billed: i128, recorded: Option<i128>, tolerance: i128) -> Verdict {
+    match recorded {
+        None if billed == 0 => Verdict::Matched,
+        None => Verdict::Missing,
+        Some(recorded) if (billed - recorded).abs() <= tolerance => Verdict::Matched,
+        Some(_) => Verdict::Differing,
+    }
+}
+
+/// A record's list cost in pico-USD.
+fn charged(record: &Value) -> i128 {
+    let text = record
+        .pointer("/charge/list")
+        .and_then(Value::as_str)
+        .map_or_else(|| at(record, "list_cost"), str::to_owned);
+    decimal::parse(&text, PICO_PLACES).unwrap_or(0)
+}
+
+fn is_meant(record: &Value, day: &str, provider: &str, model: &str) -> bool {
+    let attribute = |name: &str| match at(record, name).as_str() {
+        "" => record.get("attributes").map(|attributes| at(attributes, name)).unwrap_or_default(),
+        some => some.to_owned(),
+    };
+    let names = [attribute("served_model"), attribute("model"), at(record, "answered_model")];
+    at(record, "created_at").starts_with(day)
+        && (provider.is_empty() || attribute("provider") == provider)
+        && (model.is_empty() || names.iter().any(|name| name == model))
+}
+
+/// The midnight that ends a day.
+pub(super) fn day_after(day: &str) -> String {
+    let next = Timestamp::parse(day).unwrap_or_default().plus_seconds(86_400);
+    next.to_string()
+}

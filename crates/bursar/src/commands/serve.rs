@@ -1,0 +1,94 @@
+//! `bursar serve`: runs the server.
+
+use crate::config::{Checked, Config};
+use crate::context::Context;
+use crate::exit::Failure;
+use crate::serve::{self, Running};
+use tracing_subscriber::EnvFilter;
+
+/// Arguments of `bursar serve`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// What to log: error, warn, info, debug, or a filter such as `bursar_gateway=debug`
+    #[arg(long, value_name = "FILTER", default_value = "info")]
+    log: String,
+}
+
+/// Runs the server until it is told to stop.
+pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(&args.log).map_err(|error| Failure::usage(format!("--log: {error}")))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let has_file = context.config_file().is_some();
+    let config = if has_file { context.checked_config()? } else { from_environment(context)? };
+    let running = serve::start(&config, &context.surroundings())
+        .map_err(|error| Failure::from(anyhow::Error::from(error)))?;
+    greet(context, &config, &running, has_file)?;
+    let down = wait(&running)?;
+    context.console.say("stopping: requests in flight may end, then the ledger closes");
+    running.shutdown();
+    match down {
+        None => Ok(()),
+        Some(reason) => Err(Failure::failed(format!("{reason}; priced requests were refused since"))),
+    }
+}
+
+fn from_environment(context: &mut Context<'_>) -> Result<Config, Failure> {
+    let surroundings = context.surroundings();
+    match Config::from_environment(&surroundings) {
+        Ok(Checked { config, .. }) => Ok(config),
+        Err(report) => {
+            context.console.say(&report.to_string());
+            Err(Failure::failed("nothing to serve"))
+        }
+    }
+}
+
+/// Says where it listens and what to do next.
+fn greet(
+    context: &mut Context<'_>,
+    config: &Config,
+    running: &Running,
+    has_file: bool,
+) -> Result<(), Failure> {
+    let base = format!("http://{}", running.address);
+    let console = &mut context.console;
+    for difference in &running.differences {
+        console.say(&format!("{} {} `{}`", difference.action, difference.object, difference.name));
+    }
+    if !running.recovery.suspended.is_empty() {
+        let count = running.recovery.suspended.len();
+        console.say(&format!(
+            "{count} requests were in flight when the last process ended: they are in suspense"
+        ));
+        console.hint("see `bursar ledger suspense`");
+    }
+    console.say(&format!("listening on {base}, data in `{}`", config.server.data_dir.display()));
+    if let Some(path) = &running.admin_token {
+        console.say(&format!("admin token in `{}`", path.display()));
+    }
+    if !has_file {
+        if let Some(key) = serve::first_key(&running.state, "default")
+            .map_err(|error| Failure::from(anyhow::Error::from(error)))?
+        {
+            console.data(&format!("export OPENAI_BASE_URL={base}/v1\nexport OPENAI_API_KEY={key}"))?;
+            console.hint("this key is shown once; a shadow budget of 10 USD a day watches what it spends");
+        }
+    } else if !serve::has_keys(&running.state) {
+        console.hint("no key yet: `bursar key create --project NAME` makes one");
+    }
+    Ok(())
+}
+
+/// Waits for Ctrl-C or SIGTERM, or for the ledger to go down: then the process must end.
+fn wait(running: &Running) -> Result<Option<String>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut term = signal(SignalKind::terminate())?;
+        tokio::select! {
+            pressed = tokio::signal::ctrl_c() => Ok(pressed.map(|()| None)?),
+            _ = term.recv() => Ok(None),
+            down = running.ledger.until_down() => Ok(Some(down.to_string())),
+        }
+    })
+}

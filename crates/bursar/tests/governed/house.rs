@@ -1,0 +1,199 @@
+//! A whole Bursar over a fake provider: what every story of a governed request needs.
+
+use bursar::config::{Config, Environment, Surroundings};
+use bursar::serve::{self, Running};
+use bursar_core::Family;
+use bursar_mock::{Mock, Script};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Bursar, a fake provider behind it, and a key of the project `alpha`.
+pub struct House {
+    pub mock: Mock,
+    pub base: String,
+    pub key: String,
+    token: String,
+    running: Option<Running>,
+    data: TempDir,
+    pub http: reqwest_lite::Client,
+}
+
+impl House {
+    /// A Bursar with these budgets in front of a fake provider that follows `script`.
+    pub async fn with(script: Script, budgets: &str) -> Self {
+        Self::configured(script, budgets, "durability = \"fast\"").await
+    }
+
+    pub async fn configured(script: Script, budgets: &str, ledger: &str) -> Self {
+        let mock = Mock::start(script).await.expect("the mock starts");
+        let data = TempDir::new().expect("a folder");
+        let text = format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = {:?}\nthreads = 2\n[ledger]\n{ledger}\n\
+             [providers.fake]\nfamily = \"openai\"\nbase_url = \"{}\"\ncredential = {{ env = \"FAKE_KEY\" }}\nprices = \"fake\"\n\
+             first_byte_timeout_s = 2\nidle_timeout_s = 2\nconnect_timeout_s = 2\n\
+             [models.\"small\"]\ndeployments = [{{ provider = \"fake\", price = {{ input = \"1\", output = \"2\", context = 200000, max_output = 4096 }} }}]\n\
+             [projects.alpha]\n{budgets}",
+            data.path().join("data"),
+            mock.base_url(Family::OpenAi),
+        );
+        let environment = Environment::new([("FAKE_KEY".to_owned(), "sk-upstream-secret".to_owned())]);
+        let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| error.to_string());
+        let surroundings = Surroundings { environment: &environment, read_file: &read };
+        let checked = Config::read(&text, Path::new("bursar.toml"), &surroundings);
+        let config = checked.unwrap_or_else(|report| panic!("{report:#?}")).config;
+        let running =
+            tokio::task::block_in_place(|| serve::start(&config, &surroundings)).expect("Bursar starts");
+        let token = std::fs::read_to_string(data.path().join("data/admin-token")).expect("an admin token");
+        let mut house = Self {
+            mock,
+            base: format!("http://{}", running.address),
+            key: String::new(),
+            token: token.trim().to_owned(),
+            running: Some(running),
+            data,
+            http: reqwest_lite::Client::new(),
+        };
+        let made = house.admin("POST", "/keys", &json!({"project": "alpha", "user": "ann"})).await;
+        house.key = made["key"].as_str().expect("a key").to_owned();
+        house
+    }
+
+    pub async fn admin(&self, method: &str, path: &str, body: &Value) -> Value {
+        let url = format!("{}/admin/v1{path}", self.base);
+        let headers = [
+            ("authorization", format!("Bearer {}", self.token)),
+            ("content-type", "application/json".into()),
+        ];
+        let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let answer = self.http.send(method, &url, &headers, bytes).await.expect("an answer");
+        serde_json::from_slice(&answer.body).unwrap_or(Value::Null)
+    }
+
+    pub async fn chat(&self, body: &Value) -> reqwest_lite::Answer {
+        self.http
+            .send(
+                "POST",
+                &format!("{}/v1/chat/completions", self.base),
+                &self.headers(),
+                body.to_string().into_bytes(),
+            )
+            .await
+            .expect("an answer")
+    }
+
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        vec![("authorization", format!("Bearer {}", self.key)), ("content-type", "application/json".into())]
+    }
+
+    /// The first window of a budget.
+    pub async fn window(&self, budget: &str) -> Value {
+        let shown =
+            self.admin("GET", &format!("/budgets/{}", budget.replace(' ', "%20")), &Value::Null).await;
+        shown["windows"][0].clone()
+    }
+
+    /// Waits until nothing is held in a budget any more, then its window.
+    pub async fn settled(&self, budget: &str) -> Value {
+        for _ in 0..200 {
+            let window = self.window(budget).await;
+            if window["held"] == "0" {
+                return window;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("something is still held in {budget}: {}", self.window(budget).await);
+    }
+
+    /// The record of a request, once it is drained.
+    pub async fn record(&self, id: &str) -> Value {
+        for _ in 0..200 {
+            let record = self.admin("GET", &format!("/requests/{id}"), &Value::Null).await;
+            if record["finalized_at"].is_string() {
+                return record;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("no record of {id}");
+    }
+
+    pub fn data_dir(&self) -> std::path::PathBuf {
+        self.data.path().join("data")
+    }
+
+    /// Stops Bursar in order.
+    pub fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            tokio::task::block_in_place(|| running.shutdown());
+        }
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// A request that is answered in `out` tokens.
+pub fn chat(out: u32, stream: bool) -> Value {
+    json!({
+        "model": "small", "stream": stream, "max_tokens": 1000,
+        "messages": [{"role": "user", "content": format!("hello [[mock out={out} in=10]]")}],
+    })
+}
+
+/// USD of a decimal text as nano-USD.
+pub fn nanos(text: &Value) -> i64 {
+    bursar_core::Usd::parse(text.as_str().expect("a decimal")).expect("USD").nanos()
+}
+
+/// A small HTTP client over hyper: whole bodies, no redirects, no retries.
+pub mod reqwest_lite {
+    use bytes::Bytes;
+    use http_body_util::{BodyExt, Full};
+    use hyper_util::client::legacy::Client as Pool;
+    use hyper_util::client::legacy::connect::HttpConnector;
+    use hyper_util::rt::TokioExecutor;
+
+    pub struct Client(Pool<HttpConnector, Full<Bytes>>);
+
+    pub struct Answer {
+        pub status: u16,
+        pub headers: http::HeaderMap,
+        pub body: Bytes,
+    }
+
+    impl Answer {
+        pub fn json(&self) -> serde_json::Value {
+            serde_json::from_slice(&self.body).unwrap_or_default()
+        }
+        pub fn header(&self, name: &str) -> &str {
+            self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
+        }
+    }
+
+    impl Client {
+        pub fn new() -> Self {
+            Self(Pool::builder(TokioExecutor::new()).build_http())
+        }
+        pub async fn send(
+            &self,
+            method: &str,
+            url: &str,
+            headers: &[(&'static str, String)],
+            body: Vec<u8>,
+        ) -> Result<Answer, String> {
+            let mut request = http::Request::builder().method(method).uri(url);
+            for (name, value) in headers {
+                request = request.header(*name, value);
+            }
+            let request = request.body(Full::new(Bytes::from(body))).map_err(|error| error.to_string())?;
+            let response = self.0.request(request).await.map_err(|error| format!("{error:?}"))?;
+            let (head, body) = response.into_parts();
+            let body = body.collect().await.map_err(|error| format!("{error:?}"))?.to_bytes();
+            Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
+        }
+    }
+}
