@@ -137,6 +137,8 @@ pub trait Journal: Send + fmt::Debug {
 pub struct PendingSync {
     file: Arc<dyn DiskFile>,
     upto: Seq,
+    /// Segment and block up to which it syncs.
+    end: (u32, u32),
 }
 
 impl PendingSync {

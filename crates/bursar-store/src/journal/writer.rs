@@ -21,6 +21,8 @@ pub struct SegmentJournal {
     /// The next entry.
     next: Seq,
     synced: Seq,
+    /// The block up to which the segment is synced: a note behind the last entry may not be.
+    synced_place: u32,
     /// Whether the journal says by itself that all of it is synced.
     noted: bool,
     chain: u32,
@@ -53,6 +55,7 @@ impl SegmentJournal {
             place: 1,
             next: end.next,
             synced: end.next.before(),
+            synced_place: 1,
             noted: true,
             chain: end.chain,
             failed: false,
@@ -135,18 +138,27 @@ impl SegmentJournal {
 
     fn sync_file(&mut self) -> Result<(), JournalError> {
         if self.synced.next() < self.next {
-            self.file.sync()?;
-            self.synced = self.next.before();
+            self.sync_blocks()?;
         }
+        Ok(())
+    }
+
+    fn sync_blocks(&mut self) -> Result<(), JournalError> {
+        self.file.sync()?;
+        self.synced = self.next.before();
+        self.synced_place = self.place;
         Ok(())
     }
 
     /// Ends this segment, all of it synced, and goes on in the next.
     fn rotate(&mut self) -> Result<(), JournalError> {
-        self.sync_file()?;
+        // The next segment will say where this one ended, so that much must last, a note included.
+        if self.synced_place < self.place {
+            self.sync_blocks()?;
+        }
         let end = End { generation: self.generation, place: self.place, next: self.next, chain: self.chain };
         (self.file, self.generation) = begin(&self.segments, end)?;
-        self.place = 1;
+        (self.place, self.synced_place) = (1, 1);
         Ok(())
     }
 
@@ -173,8 +185,9 @@ impl Journal for SegmentJournal {
     fn begin_sync(&mut self) -> Result<Option<PendingSync>, JournalError> {
         self.guarded(|journal| {
             let due = journal.synced.next() < journal.next;
-            let (file, upto) = (Arc::clone(&journal.file), journal.next.before());
-            Ok(due.then_some(PendingSync { file, upto }))
+            let SegmentJournal { file, generation, place, next, .. } = &*journal;
+            let (file, upto, end) = (Arc::clone(file), next.before(), (*generation, *place));
+            Ok(due.then_some(PendingSync { file, upto, end }))
         })
     }
 
@@ -182,6 +195,9 @@ impl Journal for SegmentJournal {
         self.guarded(|journal| {
             done?;
             journal.synced = journal.synced.max(pending.upto);
+            if pending.end.0 == journal.generation {
+                journal.synced_place = journal.synced_place.max(pending.end.1);
+            }
             Ok(())
         })
     }

@@ -202,3 +202,19 @@ fn a_failed_sync_is_not_believed_later() {
     let opened = open(&disk.restart(Ending::PowerCut), options(Durability::Sync, "next boot")).unwrap();
     assert_eq!(opened.entries.len(), 2, "recovered once is recovered for ever");
 }
+
+#[test]
+fn a_note_at_the_end_of_a_segment_lasts_as_long_as_the_segment_behind_it() {
+    // The next segment says where the one before it ended: behind the note, which no sync of entries covered.
+    use crate::support::Step::{Append, Note, Sync};
+    for seed in 0..50 {
+        let disk = SimulatedDisk::new(seed);
+        let mut story = Story::default();
+        let mut journal = open(&disk, options(Durability::Sync, "boot")).unwrap().journal;
+        let steps = [Append(vec![30_000]), Sync, Note, Append(vec![40_000]), Sync];
+        run(&mut journal, &mut story, 0, &steps).unwrap();
+        let disk = disk.restart(Ending::PowerCut);
+        let opened = open(&disk, options(Durability::Sync, "next boot")).unwrap();
+        story.judge(opened.entries, 2);
+    }
+}
