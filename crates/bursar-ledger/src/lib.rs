@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing here does I/O, reads a clock, draws randomness, is async, or depends on the order of a hash table.
 
+pub mod authority;
 mod budget;
 mod codec;
 mod command;
@@ -29,8 +30,9 @@ pub use codec::DecodeError;
 pub use command::{
     Adjust, AdjustmentId, Audit, Command, Extend, Progress, ProvablyUnbilled, Record, Reserve, Settle,
 };
-pub use engine::{Broken, Engine, OpenReservation, ReplayError, Touched, check_invariants};
+pub use engine::{Broken, Engine, Grants, OpenReservation, ReplayError, Touched, check_invariants};
 pub use entry::{Entry, Image, Reserved, Settled, Sink, WindowIds};
+pub use jiff::civil::{Date, Weekday};
 pub use limits::{
     ACTOR_BYTES_MAX, ADJUSTMENTS_MAX, BUDGETS_PER_BUCKET_MAX, CHARGE_PART_MAX, CYCLE_DAYS_MAX,
     EXPIRE_BATCH_MAX, FINISHED_MAX, IDLE_AFTER_S_DEFAULT, MATCHES_MAX, NAME_BYTES_MAX, PATTERNS_MAX, PER_MAX,
@@ -40,7 +42,6 @@ pub use outcome::{
     Blocked, Crossing, Decision, Denial, Expiry, Held, HeldWindow, NotLoaded, Outcome, Rejection, Room,
     Settlement, Warning,
 };
-pub use jiff::civil::{Date, Weekday};
 pub use period::{ANCHOR_DEFAULT, Interval, Period, PeriodKind};
 pub use reservation::{Past, State, SuspenseCause};
 pub use standing::Standing;

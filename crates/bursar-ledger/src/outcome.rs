@@ -21,7 +21,8 @@ pub enum Outcome {
     NotLoaded(Box<NotLoaded>),
     /// More is held.
     Extended,
-    /// More does not fit; the hold is as before.
+    /// More does not fit; the hold is as before. Of a reserve under an authority: the windows' shares do not suffice, and
+    /// asking for more may help; `limit` in the numbers is this node's share.
     Short(Box<Denial>),
     /// The deadline was renewed.
     Progressed,

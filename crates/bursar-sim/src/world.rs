@@ -378,7 +378,7 @@ impl World {
             self.book.compare(&node.engine, before)?;
         }
         if !entries.is_empty() {
-            self.sync_due |= entries.iter().any(Entry::needs_sync);
+            self.sync_due |= self.durability == Durability::Sync && entries.iter().any(Entry::needs_sync);
             self.set_timer();
             if self.durability == Durability::Fast {
                 self.hand_over();
