@@ -29,6 +29,15 @@ impl Sink<Entry> for Buffer {
     }
 }
 
+/// Encodes and keeps everything.
+struct Whole<'a>(&'a mut Vec<u8>);
+
+impl Sink<Entry> for Whole<'_> {
+    fn push(&mut self, entry: Entry) {
+        entry.encode(self.0);
+    }
+}
+
 fn value(text: &str) -> Value {
     Value::new(text).unwrap()
 }
@@ -185,6 +194,22 @@ fn memory(count: u32) {
         assert!(matches!(outcome, Outcome::Reserved(_)));
     }
     println!("{} bytes for each of {count} open reservations", (resident() - before) / u64::from(count));
+
+    let mut image = Vec::new();
+    let start = Instant::now();
+    engine.snapshot(&mut Whole(&mut image));
+    println!(
+        "snapshot of it: {:?}, {} bytes each",
+        start.elapsed(),
+        image.len() / usize::try_from(count).unwrap()
+    );
+    let (start, mut copy, mut rest) = (Instant::now(), Engine::new(), image.as_slice());
+    while !rest.is_empty() {
+        let (entry, used) = Entry::decode(rest).unwrap();
+        copy.replay(&entry).unwrap();
+        rest = &rest[used..];
+    }
+    println!("replay of it: {:?}", start.elapsed());
 
     let mut engine = Engine::new();
     let mut budget = Budget::new(BudgetId(1), "session", Measure::Usd, Some(1_000), PeriodKind::Total);
