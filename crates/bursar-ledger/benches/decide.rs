@@ -1,7 +1,7 @@
 //! Decisions in process: reserve and settle with five windows each. Figures go to docs/benchmarks.md.
 //!
 //! `cargo bench -p bursar-ledger --bench decide`, and for instructions per decision
-//! `valgrind --tool=callgrind target/release/deps/decide-* callgrind 100000`.
+//! `valgrind --tool=callgrind target/release/deps/decide-* callgrind 100000`; for memory `decide-* memory 1000000`.
 
 #![expect(
     clippy::unwrap_used,
@@ -26,6 +26,15 @@ impl Sink<Entry> for Buffer {
             self.0.clear();
         }
         entry.encode(&mut self.0);
+    }
+}
+
+/// Encodes and keeps everything.
+struct Whole<'a>(&'a mut Vec<u8>);
+
+impl Sink<Entry> for Whole<'_> {
+    fn push(&mut self, entry: Entry) {
+        entry.encode(self.0);
     }
 }
 
@@ -166,12 +175,66 @@ fn bare(pairs: u32) {
     }
 }
 
+/// Resident bytes of this process, as Linux says.
+fn resident() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+    text.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+}
+
+/// Bytes of an open reservation in five windows, and of a window.
+#[expect(clippy::print_stdout, reason = "a benchmark's figures go to stdout")]
+fn memory(count: u32) {
+    let (mut engine, mut journal, mut traffic) = (engine(0), Buffer::default(), Traffic::new());
+    for _ in 0..10_000 {
+        pair(&mut engine, &mut journal, traffic.reserve());
+    }
+    let before = resident();
+    for _ in 0..count {
+        let outcome = engine.apply(at(1), Command::Reserve(traffic.reserve()), &mut journal);
+        assert!(matches!(outcome, Outcome::Reserved(_)));
+    }
+    println!("{} bytes for each of {count} open reservations", (resident() - before) / u64::from(count));
+
+    let mut image = Vec::new();
+    let start = Instant::now();
+    engine.snapshot(&mut Whole(&mut image));
+    println!(
+        "snapshot of it: {:?}, {} bytes each",
+        start.elapsed(),
+        image.len() / usize::try_from(count).unwrap()
+    );
+    let (start, mut copy, mut rest) = (Instant::now(), Engine::new(), image.as_slice());
+    while !rest.is_empty() {
+        let (entry, used) = Entry::decode(rest).unwrap();
+        copy.replay(&entry).unwrap();
+        rest = &rest[used..];
+    }
+    println!("replay of it: {:?}", start.elapsed());
+
+    let mut engine = Engine::new();
+    let mut budget = Budget::new(BudgetId(1), "session", Measure::Usd, Some(1_000), PeriodKind::Total);
+    budget.windows_max = u32::MAX;
+    let _ = engine.apply(at(0), Command::PutBudget(Arc::new(budget.per(Attribute::Session))), &mut journal);
+    let before = resident();
+    for n in 0..count {
+        let session = Attributes::new().with(&Attribute::Session, value(&format!("session-{n:08}")));
+        let reserve = Reserve { attributes: session, hold: charge(1), ..traffic.reserve() };
+        pair(&mut engine, &mut journal, reserve);
+    }
+    println!("{} bytes for each of {count} windows", (resident() - before) / u64::from(count));
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     if let [_, word, pairs, ..] = arguments.as_slice()
         && word == "callgrind"
     {
         return bare(pairs.parse().unwrap());
+    }
+    if let [_, word, count, ..] = arguments.as_slice()
+        && word == "memory"
+    {
+        return memory(count.parse().unwrap());
     }
     let mut criterion = Criterion::default().configure_from_args();
     decide(&mut criterion);

@@ -34,6 +34,16 @@ pub use invariants::{Broken, check_invariants};
 pub use snapshot::OpenReservation;
 pub use standings::Touched;
 
+/// Whose decision it is how much of a window a node may spend.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Grants {
+    /// The node's own: opening a window grants its whole limit, and changes of the limit act at once.
+    #[default]
+    Whole,
+    /// An authority's: hard windows open empty, and a reserve that needs more is [`Outcome::Short`].
+    Slices,
+}
+
 /// Budgets, windows and open reservations of one node.
 ///
 /// Every change goes through [`Self::apply`], which pushes its effects to a journal, or through [`Self::replay`], which
@@ -58,6 +68,7 @@ pub struct Engine {
     entries: u64,
     next_window: u64,
     page_epoch: u64,
+    grants: Grants,
     #[cfg(feature = "wrong-variants")]
     variant: Option<Variant>,
 }
@@ -96,9 +107,16 @@ impl Engine {
             entries: 0,
             next_window: 1,
             page_epoch: 0,
+            grants: Grants::Whole,
             #[cfg(feature = "wrong-variants")]
             variant: None,
         }
+    }
+    /// The same engine under other rules for grants. Only before the first command.
+    #[must_use]
+    pub const fn under(mut self, grants: Grants) -> Self {
+        self.grants = grants;
+        self
     }
     /// Decides one command at `now`, changes the state and pushes the effects, or does neither.
     pub fn apply(&mut self, now: Timestamp, command: Command, journal: &mut impl Sink<Entry>) -> Outcome {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing here does I/O, reads a clock, draws randomness, is async, or depends on the order of a hash table.
 
+pub mod authority;
 mod budget;
 mod codec;
 mod command;
@@ -29,7 +30,7 @@ pub use codec::DecodeError;
 pub use command::{
     Adjust, AdjustmentId, Audit, Command, Extend, Progress, ProvablyUnbilled, Record, Reserve, Settle,
 };
-pub use engine::{Broken, Engine, OpenReservation, ReplayError, Touched, check_invariants};
+pub use engine::{Broken, Engine, Grants, OpenReservation, ReplayError, Touched, check_invariants};
 pub use entry::{Entry, Image, Reserved, Settled, Sink, WindowIds};
 pub use jiff::civil::{Date, Weekday};
 pub use limits::{

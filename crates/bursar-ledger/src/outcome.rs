@@ -12,7 +12,10 @@ use std::sync::Arc;
 /// The answer to one command.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[must_use]
-#[expect(clippy::large_enum_variant, reason = "the common outcome must not allocate")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a held reserve is the common answer, made once and moved once: no allocation"
+)]
 pub enum Outcome {
     /// Held in every window.
     Reserved(Held),
@@ -22,7 +25,8 @@ pub enum Outcome {
     NotLoaded(Box<NotLoaded>),
     /// More is held.
     Extended,
-    /// More does not fit; the hold is as before.
+    /// More does not fit; the hold is as before. Of a reserve under an authority: the windows' shares do not suffice, and
+    /// asking for more may help; `limit` in the numbers is this node's share.
     Short(Box<Denial>),
     /// The deadline was renewed.
     Progressed,

@@ -7,6 +7,7 @@
 //! Invariant: nothing here reads a clock, the environment or a file, or depends on the order of a hash table.
 
 mod book;
+mod cluster;
 mod faults;
 mod node;
 mod queue;
@@ -16,6 +17,7 @@ mod violation;
 mod workload;
 mod world;
 
+pub use cluster::{ClusterCounts, ClusterOptions, Tamper, WrongCluster, run_cluster, run_cluster_with_story};
 pub use faults::{Fault, Faults};
 pub use node::WrongShell;
 pub use random::Random;

@@ -1,13 +1,16 @@
 //! `bursar-sim`: runs seeds, and tells the story of one that fails.
 #![expect(clippy::print_stdout, reason = "a command's data goes to stdout")]
 
-use bursar_sim::{Counts, Options, run, shrink};
+use bursar_sim::{
+    ClusterCounts, ClusterOptions, Counts, Options, run, run_cluster, run_cluster_with_story, shrink,
+};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: bursar-sim [--from SEED] [--seeds COUNT] [--requests COUNT] [--budgets COUNT]";
+const USAGE: &str =
+    "usage: bursar-sim [--from SEED] [--seeds COUNT] [--requests COUNT] [--budgets COUNT] [--nodes COUNT]";
 
 fn main() -> ExitCode {
-    let (mut from, mut seeds, mut options) = (0u64, 1_000u64, Options::new(0));
+    let (mut from, mut seeds, mut nodes, mut options) = (0u64, 1_000u64, 1u32, Options::new(0));
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let Some(number) = arguments.next().and_then(|text| text.parse::<u64>().ok()) else {
@@ -18,12 +21,16 @@ fn main() -> ExitCode {
             "--from" => from = number,
             "--seeds" => seeds = number,
             "--requests" => options.requests = u32::try_from(number).unwrap_or(u32::MAX),
+            "--nodes" => nodes = u32::try_from(number).unwrap_or(u32::MAX),
             "--budgets" => options.budgets = u32::try_from(number).unwrap_or(u32::MAX),
             _ => {
                 println!("{USAGE}");
                 return ExitCode::from(64);
             }
         }
+    }
+    if nodes > 1 {
+        return cluster(from, seeds, nodes, options.requests);
     }
     let mut total = Counts::default();
     for seed in from..from.saturating_add(seeds) {
@@ -40,5 +47,23 @@ fn main() -> ExitCode {
         }
     }
     println!("{seeds} seeds from {from}: {total:#?}");
+    ExitCode::SUCCESS
+}
+
+/// Runs seeds of several nodes with one authority.
+fn cluster(from: u64, seeds: u64, nodes: u32, requests: u32) -> ExitCode {
+    let mut total = ClusterCounts::default();
+    for seed in from..from.saturating_add(seeds) {
+        let options = ClusterOptions { nodes, requests, ..ClusterOptions::new(seed) };
+        match run_cluster(&options) {
+            Ok(counts) => total.add(&counts),
+            Err(violation) => {
+                let (_, lines) = run_cluster_with_story(&ClusterOptions { story: true, ..options });
+                println!("seed {seed} fails: {violation}\n{}", lines.join("\n"));
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    println!("{seeds} seeds from {from} with {nodes} nodes: {total:#?}");
     ExitCode::SUCCESS
 }

@@ -192,6 +192,10 @@ impl Node {
             self.fenced = true;
         }
     }
+    /// The last entry there is, also in the batch.
+    pub(crate) fn last(&self) -> Seq {
+        self.batch.next().before()
+    }
     pub(crate) fn written(&self) -> Seq {
         self.journal.written()
     }

@@ -1,8 +1,8 @@
 //! Whether a charge fits in every window it touches, and what to say where it does not.
 
-use super::Engine;
 use super::state::{BudgetSlot, Window, bit, limit, reaches, wide};
 use super::touch::{Closed, Touch, per_values};
+use super::{Engine, Grants};
 use crate::budget::Mode;
 use crate::limits::CHARGE_PART_MAX;
 use crate::outcome::{Blocked, Denial, Room, Warning};
@@ -142,6 +142,10 @@ impl Engine {
         };
         let mut used = window.map_or(0, Window::used);
         let mut limit = limit(&own.budget, credit, now);
+        if self.grants == Grants::Slices && own.budget.mode == Mode::Hard {
+            let share = window.map_or(0, |window| wide(window.granted) - wide(window.returned));
+            limit = limit.map(|_| clamped(share));
+        }
         if self.wrong(Variant::IgnoreHeld) {
             used -= window.map_or(0, |window| wide(window.held));
         }

@@ -1,9 +1,9 @@
 //! Reserve, extend and progress: everything that sets money aside.
 
-use super::Engine;
 use super::judge::{Judgement, is_sane};
 use super::state::{Window, limit};
 use super::touch::{Touch, Touches, key_of};
+use super::{Engine, Grants};
 use crate::command::{Extend, Progress, Reserve};
 use crate::entry::{Entry, Reserved, Sink, WindowIds};
 use crate::limits::RESERVATIONS_MAX;
@@ -43,6 +43,9 @@ impl Engine {
                 if self.wrong(Variant::ClampHold) && clamp(&mut reserve, denial.room) =>
             {
                 self.reserve(now, reserve, journal)
+            }
+            Err(No::Refused(denial)) if self.grants == Grants::Slices => {
+                self.fall_short(now, touches, &reserve, denial, journal)
             }
             Err(No::Refused(denial)) => Outcome::Refused(denial),
             Err(No::NotLoaded(missing)) => Outcome::NotLoaded(missing),
@@ -215,7 +218,29 @@ impl Engine {
         });
         self.commit(entry, journal).map_or_else(Outcome::Rejected, |()| Outcome::Reserved(held))
     }
-    /// Opens a window and grants its whole limit.
+    /// Under an authority: opens what is missing, empty, so that it can be granted, and says what is short.
+    fn fall_short(
+        &mut self,
+        now: Timestamp,
+        mut touches: Touches,
+        reserve: &Reserve,
+        denial: Box<Denial>,
+        journal: &mut impl Sink<Entry>,
+    ) -> Outcome {
+        if touches.len() > WINDOWS_PER_ATTEMPT_MAX || touches.iter().any(|touch| touch.closed.is_some()) {
+            return Outcome::Refused(denial);
+        }
+        for touch in &mut touches {
+            if touch.window.is_none() {
+                match self.open_window(now, touch, &reserve.attributes, journal) {
+                    Ok(slot) => touch.window = Some(slot),
+                    Err(rejection) => return Outcome::Rejected(rejection),
+                }
+            }
+        }
+        Outcome::Short(self.denial(now, &touches, &reserve.attributes, &reserve.hold))
+    }
+    /// Opens a window and grants its whole limit; under an authority, nothing of it.
     fn open_window(
         &mut self,
         now: Timestamp,
@@ -225,13 +250,14 @@ impl Engine {
     ) -> Result<Slot, Rejection> {
         let own = self.budget(touch.budget).ok_or(Rejection::Broken)?;
         let id = WindowId(self.next_window);
+        let whole = limit(&own.budget, touch.credit, now).unwrap_or(i64::MAX);
         let image = WindowImage {
             id,
             key: key_of(own, touch, attributes),
             measure: own.budget.measure,
             cost_basis: own.budget.cost_basis,
             credit: touch.credit,
-            granted: limit(&own.budget, touch.credit, now).unwrap_or(i64::MAX),
+            granted: if self.grants == Grants::Slices { 0 } else { whole },
             returned: 0,
             settled: 0,
             suspense: 0,

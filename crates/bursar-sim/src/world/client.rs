@@ -163,8 +163,7 @@ impl World {
         }
         self.counts.sent += 1;
         let storm = self.now < self.storm_until;
-        let bill =
-            if storm { Charge::ZERO } else { least(&plan.bill, &hold, attempt_is_whole(&plan, &hold)) };
+        let bill = if storm { Charge::ZERO } else { least(&plan.bill, &hold, plan.first_tenths >= 10) };
         self.truths.insert(id, Truth { bill, sent_at: self.now, forgiven: false, forgotten: false });
         if storm {
             if let Some(attempt) = self.attempts.get_mut(&id) {
@@ -350,10 +349,6 @@ fn first_part(wish: &Wish) -> Charge {
         tokens: tenths(wish.hold.tokens),
         requests: wish.hold.requests,
     }
-}
-
-fn attempt_is_whole(plan: &crate::workload::Plan, _: &Charge) -> bool {
-    plan.first_tenths >= 10
 }
 
 /// What the provider bills at most while only part of the hold is set aside.

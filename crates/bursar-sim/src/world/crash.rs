@@ -27,7 +27,7 @@ impl World {
             return;
         }
         node.flush();
-        if self.durability == Durability::Sync && self.sync_due && node.begin_sync() {
+        if self.sync_due && node.begin_sync() {
             self.sync_due = false;
             let takes = self.random.between(50, 20_000);
             self.queue.push(self.now + takes, Event::Synced(self.life));

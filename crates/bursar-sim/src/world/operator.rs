@@ -127,6 +127,12 @@ impl World {
         if !self.is_up() || !self.has(Fault::Paging) {
             return Ok(());
         }
+        // An image must contain nothing that a power cut could still forget.
+        if self.node.as_ref().is_none_or(|node| node.synced() < node.last()) {
+            self.sync_due = true;
+            self.hand_over();
+            return Ok(());
+        }
         let now = self.wall();
         let images = self.node.as_ref().map(|node| node.engine.cold(now, 0, u32::MAX).0).unwrap_or_default();
         if images.is_empty() {
