@@ -2,3 +2,8 @@
 
 mod endings;
 mod house;
+mod kill;
+mod openapi;
+mod process;
+mod races;
+mod refusals;
