@@ -19,7 +19,7 @@ use bursar_govern::route::{Deployment, Skipped};
 use bursar_govern::story::{Status, Story};
 use bursar_wire::{BodyKind, Facts, Meter, SpendRoute, UsageStripper};
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -198,6 +198,11 @@ async fn pass(
     let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kind = BodyKind::of(content_type, errand.route.format, errand.facts.stream && status.is_success());
     let mut meter = Meter::new(errand.route.format, &deployment.provider.prices, kind);
+    // Bursar asks for none, but a provider may encode all the same.
+    let encoding = head.headers.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok());
+    if let Some(encoding) = encoding {
+        meter = meter.with_encoding(encoding);
+    }
     let streams = status.is_success() && kind != BodyKind::Json;
     let mut ahead = VecDeque::new();
     if !streams {
@@ -216,7 +221,7 @@ async fn pass(
         }
     }
     told.cost = None;
-    let strips = streams && !errand.facts.asks_usage;
+    let strips = streams && !errand.facts.asks_usage && encoding.is_none();
     let stripper = strips.then(UsageStripper::new);
     let stream =
         GovernedStream::new(Arc::clone(governor), upstream, ahead, sent, meter, stripper, timeouts.idle);

@@ -7,3 +7,4 @@ mod openapi;
 mod process;
 mod races;
 mod refusals;
+mod secrets;
