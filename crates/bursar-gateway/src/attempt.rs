@@ -2,9 +2,9 @@
 
 use crate::answer::{self, Answer, Told};
 use crate::body::AnswerBody;
+use crate::collect::{Collected, collect};
 use crate::exchange::Worker;
 use crate::intake::Body;
-use crate::limits::COLLECTED_ANSWER_BYTES_MAX;
 use crate::refusal;
 use crate::request::{self, BuildError};
 use crate::stream::GovernedStream;
@@ -14,19 +14,17 @@ use bursar_core::{Code, Refusal, RequestId};
 use bursar_govern::admit::{Admitted, Ask, NotAdmitted};
 use bursar_govern::directory::Timeouts;
 use bursar_govern::identify::Caller;
-use bursar_govern::reservation::{BrokenBy, Sent};
+use bursar_govern::reservation::Sent;
 use bursar_govern::route::{Deployment, Skipped};
 use bursar_govern::story::{Status, Story};
 use bursar_wire::{BodyKind, Facts, Meter, SpendRoute, UsageStripper};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Everything that the attempts of one request need.
@@ -313,43 +311,6 @@ pub async fn pass_free(
             refuse(Code::UpstreamUnreachable, "the provider's answer broke off".to_owned())
         }
     }
-}
-
-enum Collected {
-    All(Bytes),
-    More(VecDeque<Bytes>),
-    Broken(VecDeque<Bytes>, BrokenBy),
-}
-
-/// Reads an answer whole, up to [`COLLECTED_ANSWER_BYTES_MAX`].
-async fn collect(upstream: &mut Incoming, idle: Duration) -> Collected {
-    let mut chunks = VecDeque::new();
-    let mut size = 0usize;
-    loop {
-        match tokio::time::timeout(idle, upstream.frame()).await {
-            Err(_) => return Collected::Broken(chunks, BrokenBy::Idle),
-            Ok(Some(Err(_))) => return Collected::Broken(chunks, BrokenBy::Upstream),
-            Ok(None) => return Collected::All(join(chunks, size)),
-            Ok(Some(Ok(frame))) => {
-                if let Ok(chunk) = frame.into_data() {
-                    size += chunk.len();
-                    chunks.push_back(chunk);
-                }
-                if size > COLLECTED_ANSWER_BYTES_MAX {
-                    return Collected::More(chunks);
-                }
-            }
-        }
-    }
-}
-
-fn join(mut chunks: VecDeque<Bytes>, size: usize) -> Bytes {
-    if chunks.len() < 2 {
-        return chunks.pop_front().unwrap_or_default();
-    }
-    let mut whole = BytesMut::with_capacity(size);
-    chunks.iter().for_each(|chunk| whole.extend_from_slice(chunk));
-    whole.freeze()
 }
 
 fn next(

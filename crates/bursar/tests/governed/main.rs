@@ -1,5 +1,6 @@
 //! Stories of governed requests through a whole Bursar, judged by the fake provider's own bill.
 
+mod audit;
 mod endings;
 mod house;
 mod kill;
