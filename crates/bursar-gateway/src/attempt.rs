@@ -2,9 +2,9 @@
 
 use crate::answer::{self, Answer, Told};
 use crate::body::AnswerBody;
+use crate::collect::{Collected, collect};
 use crate::exchange::Worker;
 use crate::intake::Body;
-use crate::limits::COLLECTED_ANSWER_BYTES_MAX;
 use crate::refusal;
 use crate::request::{self, BuildError};
 use crate::stream::GovernedStream;
@@ -14,19 +14,17 @@ use bursar_core::{Code, Refusal, RequestId};
 use bursar_govern::admit::{Admitted, Ask, NotAdmitted};
 use bursar_govern::directory::Timeouts;
 use bursar_govern::identify::Caller;
-use bursar_govern::reservation::{BrokenBy, Sent};
+use bursar_govern::reservation::Sent;
 use bursar_govern::route::{Deployment, Skipped};
 use bursar_govern::story::{Status, Story};
 use bursar_wire::{BodyKind, Facts, Meter, SpendRoute, UsageStripper};
-use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_TYPE;
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Everything that the attempts of one request need.
@@ -198,6 +196,11 @@ async fn pass(
     let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kind = BodyKind::of(content_type, errand.route.format, errand.facts.stream && status.is_success());
     let mut meter = Meter::new(errand.route.format, &deployment.provider.prices, kind);
+    // Bursar asks for none, but a provider may encode all the same.
+    let encoding = head.headers.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok());
+    if let Some(encoding) = encoding {
+        meter = meter.with_encoding(encoding);
+    }
     let streams = status.is_success() && kind != BodyKind::Json;
     let mut ahead = VecDeque::new();
     if !streams {
@@ -216,7 +219,7 @@ async fn pass(
         }
     }
     told.cost = None;
-    let strips = streams && !errand.facts.asks_usage;
+    let strips = streams && !errand.facts.asks_usage && encoding.is_none();
     let stripper = strips.then(UsageStripper::new);
     let stream =
         GovernedStream::new(Arc::clone(governor), upstream, ahead, sent, meter, stripper, timeouts.idle);
@@ -308,43 +311,6 @@ pub async fn pass_free(
             refuse(Code::UpstreamUnreachable, "the provider's answer broke off".to_owned())
         }
     }
-}
-
-enum Collected {
-    All(Bytes),
-    More(VecDeque<Bytes>),
-    Broken(VecDeque<Bytes>, BrokenBy),
-}
-
-/// Reads an answer whole, up to [`COLLECTED_ANSWER_BYTES_MAX`].
-async fn collect(upstream: &mut Incoming, idle: Duration) -> Collected {
-    let mut chunks = VecDeque::new();
-    let mut size = 0usize;
-    loop {
-        match tokio::time::timeout(idle, upstream.frame()).await {
-            Err(_) => return Collected::Broken(chunks, BrokenBy::Idle),
-            Ok(Some(Err(_))) => return Collected::Broken(chunks, BrokenBy::Upstream),
-            Ok(None) => return Collected::All(join(chunks, size)),
-            Ok(Some(Ok(frame))) => {
-                if let Ok(chunk) = frame.into_data() {
-                    size += chunk.len();
-                    chunks.push_back(chunk);
-                }
-                if size > COLLECTED_ANSWER_BYTES_MAX {
-                    return Collected::More(chunks);
-                }
-            }
-        }
-    }
-}
-
-fn join(mut chunks: VecDeque<Bytes>, size: usize) -> Bytes {
-    if chunks.len() < 2 {
-        return chunks.pop_front().unwrap_or_default();
-    }
-    let mut whole = BytesMut::with_capacity(size);
-    chunks.iter().for_each(|chunk| whole.extend_from_slice(chunk));
-    whole.freeze()
 }
 
 fn next(

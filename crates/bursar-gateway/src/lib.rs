@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod attempt;
 pub mod body;
+mod collect;
 pub mod control;
 pub mod exchange;
 pub mod intake;

@@ -177,9 +177,11 @@ impl Ending {
         }
     }
     fn end(self, broken: Option<BrokenBy>) {
+        // A client that leaves after the format's own end has everything, and so have we. A body of which nothing came
+        // reads as complete once it is finished, so this is asked before.
+        let ended = self.meter.progress().ended;
         let reading = self.meter.finish();
-        // A client that leaves after the format's own end has everything, and so have we.
-        let broken = broken.filter(|_| !reading.complete);
+        let broken = broken.filter(|_| !ended);
         let story = match broken {
             None => self.sent.complete(&reading),
             Some(by) => self.sent.broken(&reading, by),

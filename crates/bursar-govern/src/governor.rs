@@ -8,7 +8,7 @@ use crate::story::{Status, Story};
 use crate::waiters::Waiters;
 use arc_swap::ArcSwap;
 use bursar_core::limits::RESERVATION_TTL_S;
-use bursar_core::{Charge, Refusal, RequestId, ReservationId, Timestamp};
+use bursar_core::{Charge, Code, Refusal, RequestId, ReservationId, Timestamp};
 use bursar_ledger::{Outcome, Progress, ProvablyUnbilled, Record, Settle, SuspenseCause, WindowId};
 use bursar_store::ledger::{Applied, Ledger, LedgerDown};
 use std::sync::Arc;
@@ -81,11 +81,12 @@ impl Governor {
         self.ports.observer.ended(&story);
     }
 
-    /// Ends a story with a refusal, which is handed back for the client.
+    /// Ends a story with a refusal, which is handed back for the client. Where a provider failed it was no refusal.
     pub fn refuse(&self, mut story: Box<Story>, refusal: Refusal, status_code: u16) -> Refusal {
         story.refusal = Some(refusal.clone());
         story.status_code = Some(status_code);
-        self.end(story, Status::Denied);
+        let failed = matches!(refusal.code, Code::UpstreamUnreachable | Code::UpstreamTimeout);
+        self.end(story, if failed { Status::Failed } else { Status::Denied });
         refusal
     }
 

@@ -77,9 +77,14 @@ fn bill(
 ) -> Bill {
     let row = &attempt.deployment.price.row;
     let conditions = conditions(reading, attempt, attempt.story.api_format, sent_at, failed);
-    let stated = reading.billed() == Billed::Stated && (reading.complete || !broken);
+    let stated = reading.billed() == Billed::Stated && !broken;
     let nothing = reading.billed() == Billed::Nothing && !broken;
-    let usage = if stated || nothing { reading.usage } else { estimate(calibration, attempt, reading) };
+    let usage = if stated || nothing {
+        reading.usage
+    } else {
+        // Of an answer that broke off before its first byte nothing is malformed: complete it is not.
+        estimate(calibration, attempt, reading, reading.complete && !broken)
+    };
     let cost = if stated && !reading.billed_by_model.is_empty() {
         parts(reading, attempt, &conditions)
     } else {
@@ -136,7 +141,7 @@ fn charge(cost: &Cost, usage: &Usage, attempt: &Attempt) -> Charge {
 
 /// The most that the answer so far can have used: stated counts where there are any, else the prompt by calibration and
 /// one token for each byte of text seen, plus what a provider bills after a disconnect.
-fn estimate(calibration: &Calibration, attempt: &Attempt, reading: &Reading) -> Usage {
+fn estimate(calibration: &Calibration, attempt: &Attempt, reading: &Reading, complete: bool) -> Usage {
     let quote = &attempt.quote.quote;
     let mut usage = reading.usage;
     if usage.prompt_tokens() == 0 {
@@ -148,8 +153,8 @@ fn estimate(calibration: &Calibration, attempt: &Attempt, reading: &Reading) -> 
         usage.set(UsageClass::Input, if attempt.bound.by_reference { bound } else { input });
     }
     let seen = reading.text_bytes.saturating_add(reading.media_bytes);
-    let slack = if reading.complete { 0 } else { SLACK_TOKENS };
-    let output = if attempt.story.stream || reading.complete {
+    let slack = if complete { 0 } else { SLACK_TOKENS };
+    let output = if attempt.story.stream || complete {
         usage.get(UsageClass::Output).max(seen.saturating_add(slack)).min(quote.output_tokens)
     } else {
         // A plain answer is generated in full before its first byte: what was seen of it says nothing.

@@ -1,14 +1,80 @@
 //! Every way a request can end, plain and streaming: the ledger says what the provider's bill says.
 
-use crate::house::{House, chat, nanos};
-use bursar_core::Rate;
-use bursar_mock::{Price, Script};
+use crate::house::{House, asking, chat, nanos, priced, reqwest_lite};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use std::time::Duration;
 
 const DAILY: &str = "[[budgets]]\nname = \"daily\"\nlimit = \"1 USD\"\nperiod = \"day\"\n";
 
-fn priced() -> Script {
-    let rate = |text| Rate::parse_per_million(text).unwrap();
-    Script::default().price("small", Price { input: rate("1"), output: rate("2"), ..Price::default() })
+/// How one request ended, in Bursar's books and in the provider's.
+struct Ended {
+    answer: Result<reqwest_lite::Answer, String>,
+    window: Value,
+    record: Value,
+    bill: i64,
+    hold: i64,
+}
+
+/// Asks once, with directives for the fake provider, and waits until everything is on the books.
+async fn end(directives: &str, stream: bool) -> Ended {
+    let house = House::with(priced(), DAILY).await;
+    let answer = house.try_chat(&asking(directives, stream)).await;
+    books(&house, answer).await
+}
+
+async fn books(house: &House, answer: Result<reqwest_lite::Answer, String>) -> Ended {
+    house.mock.idle().await;
+    let window = house.settled("daily").await;
+    let record = house.latest(1).await;
+    let hold = nanos(&record["hold_usd"]);
+    Ended { answer, window, record, bill: house.mock.total().nanos(), hold }
+}
+
+impl Ended {
+    fn status(&self) -> u16 {
+        self.answer.as_ref().map_or(0, |answer| answer.status)
+    }
+    /// Settled exactly at the bill.
+    #[track_caller]
+    fn exact(&self, status: &str) {
+        assert_eq!(nanos(&self.window["settled"]), self.bill, "{}", self.record);
+        self.on_record(status, false, self.bill);
+    }
+    /// Settled as estimated: not below the bill, not above the hold.
+    #[track_caller]
+    fn estimated(&self, status: &str) {
+        let settled = nanos(&self.window["settled"]);
+        assert!(self.bill > 0, "the provider billed nothing: {}", self.record);
+        assert!(self.bill <= settled && settled <= self.hold, "{} <= {settled} <= {}", self.bill, self.hold);
+        self.on_record(status, true, settled);
+    }
+    #[track_caller]
+    fn on_record(&self, status: &str, estimated: bool, cost: i64) {
+        assert_eq!(self.window["suspense"], "0", "{}", self.record);
+        assert_eq!(self.record["status"], status, "{}", self.record);
+        assert_eq!(self.record["estimated"], estimated, "{}", self.record);
+        assert_eq!(nanos(&self.record["list_cost"]), cost, "{}", self.record);
+    }
+    /// Given back: nothing was billed and nothing is charged.
+    #[track_caller]
+    fn released(&self, status_code: u16) {
+        assert_eq!(self.bill, 0);
+        assert_eq!(self.window["settled"], "0");
+        assert_eq!(self.window["remaining"], self.window["limit"], "{}", self.window);
+        assert_eq!(self.status(), status_code);
+        assert_eq!(self.record["status_code"], status_code);
+        self.on_record("failed", false, 0);
+    }
+    /// Charged at the hold until the truth is known.
+    #[track_caller]
+    fn suspended(&self, status_code: u16) {
+        assert_eq!(self.window["settled"], "0", "{}", self.window);
+        assert_eq!(nanos(&self.window["suspense"]), self.hold, "{}", self.record);
+        assert!(self.bill <= self.hold);
+        assert_eq!(self.status(), status_code);
+        assert_eq!(self.record["status"], "failed", "{}", self.record);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -17,17 +83,193 @@ async fn an_answer_with_usage_settles_at_the_bill() {
         let house = House::with(priced(), DAILY).await;
         let answer = house.chat(&chat(57, stream)).await;
         assert_eq!(answer.status, 200, "{:?}", answer.body);
-        let window = house.settled("daily").await;
-        let bill = house.mock.total().nanos();
-        assert!(bill > 0);
-        assert_eq!(nanos(&window["settled"]), bill, "stream {stream}");
-        assert_eq!(window["suspense"], "0");
-        let record = house.record(answer.header("x-bursar-request-id")).await;
-        assert_eq!(record["status"], "completed");
-        assert_eq!(record["usage"]["output"], 57);
-        assert_eq!(nanos(&record["list_cost"]), bill);
-        if !stream {
-            assert_eq!(answer.header("x-bursar-cost-usd"), record["list_cost"].as_str().unwrap());
+        let id = answer.header("x-bursar-request-id").to_owned();
+        let cost = answer.header("x-bursar-cost-usd").to_owned();
+        let ended = books(&house, Ok(answer)).await;
+        assert!(ended.bill > 0);
+        ended.exact("completed");
+        assert_eq!(ended.record["id"], id);
+        assert_eq!(ended.record["usage"]["output"], 57);
+        assert_eq!(cost, if stream { "" } else { ended.record["list_cost"].as_str().unwrap() });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_usage_settles_as_estimated_from_its_text() {
+    for stream in [false, true] {
+        for report in ["missing", "null"] {
+            let ended = end(&format!("out=57 in=10 usage={report}"), stream).await;
+            assert_eq!(ended.status(), 200);
+            ended.estimated("completed");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_a_provider_encodes_unasked_is_metered_all_the_same() {
+    for stream in [false, true] {
+        let ended = end("out=57 in=10 gzip=always", stream).await;
+        assert_eq!(ended.answer.as_ref().unwrap().header("content-encoding"), "gzip");
+        ended.exact("completed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_cannot_be_reached_costs_nothing() {
+    let lost = "[providers.lost]\nfamily = \"openai\"\nbase_url = \"http://127.0.0.1:1/v1\"\n\
+                credential = { env = \"FAKE_KEY\" }\n[models.\"far\"]\n\
+                deployments = [{ provider = \"lost\", price = { input = \"1\", output = \"2\", context = 1000, max_output = 100 } }]\n";
+    for stream in [false, true] {
+        let house = House::with(priced(), &format!("{lost}{DAILY}")).await;
+        let mut body = chat(5, stream);
+        body["model"] = json!("far");
+        let answer = house.try_chat(&body).await;
+        let ended = books(&house, answer).await;
+        assert_eq!(ended.answer.as_ref().unwrap().json()["bursar"]["code"], "E-ROUTE-003");
+        ended.released(502);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_complete_error_before_any_output_costs_nothing() {
+    for stream in [false, true] {
+        for status in [400, 401, 404, 429, 500, 503] {
+            end(&format!("status={status}"), stream).await.released(status);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_leaves_the_budget_as_it_was() {
+    let house = House::with(priced().always("status=503").unwrap(), DAILY).await;
+    for number in 0..200 {
+        let answer = house.chat(&chat(5, number % 2 == 0)).await;
+        assert_eq!(answer.status, 503);
+    }
+    let window = house.settled("daily").await;
+    assert_eq!(house.mock.received(), 200);
+    assert_eq!(window["remaining"], window["limit"], "{window}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silence_after_sending_is_suspense_at_the_hold() {
+    for stream in [false, true] {
+        let ended = end("out=57 in=10 fault=stall", stream).await;
+        assert_eq!(ended.answer.as_ref().unwrap().json()["bursar"]["code"], "E-ROUTE-004");
+        ended.suspended(504);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_breaks_after_sending_is_suspense_at_the_hold() {
+    for stream in [false, true] {
+        for fault in ["reset", "drop", "raw"] {
+            end(&format!("out=57 in=10 fault={fault}"), stream).await.suspended(502);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_breaks_off_settles_as_estimated() {
+    for fault in ["cut@0", "cut@900", "reset@900", "stall@0", "stall@900", "truncate@900"] {
+        let ended = end(&format!("out=57 in=10 fault={fault}"), true).await;
+        // An answer that ends in order but too soon reads as complete to a client that does not look.
+        assert_eq!(ended.answer.is_err(), fault != "truncate@900", "{fault}");
+        let status = if fault == "truncate@900" { "completed" } else { "failed" };
+        ended.estimated(status);
+    }
+    for fault in ["cut@0", "cut@40", "reset@40", "stall@40"] {
+        let ended = end(&format!("out=57 in=10 fault={fault}"), false).await;
+        assert_eq!(ended.status(), 502, "{fault}");
+        ended.estimated("failed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_mid_stream_pays_what_the_provider_bills() {
+    let house = House::with(priced(), DAILY).await;
+    let mut body = house.begin(&asking("out=400 in=10 chunk_ms=10", true)).await;
+    for _ in 0..20 {
+        body.frame().await.expect("a chunk").expect("unbroken");
+    }
+    drop(body);
+    let ended = books(&house, Err("left".into())).await;
+    ended.estimated("cancelled");
+    let whole = nanos(&json!("0.00081"));
+    assert!(ended.bill < whole, "the provider was not told to stop: {} of {whole}", ended.bill);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_answer_is_read_to_its_end_when_its_client_has_left() {
+    let house = House::with(priced(), DAILY).await;
+    let body = asking("out=400 in=10 latency_ms=600", false);
+    let left = tokio::time::timeout(Duration::from_millis(200), house.try_chat(&body)).await;
+    assert!(left.is_err(), "the client was answered before it left");
+    let ended = books(&house, Err("left".into())).await;
+    assert_eq!(ended.bill, nanos(&json!("0.00081")));
+    ended.exact("completed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_before_a_stream_begins_pays_what_the_provider_bills() {
+    let house = House::with(priced(), DAILY).await;
+    let body = asking("out=400 in=10 latency_ms=600 chunk_ms=10", true);
+    let left = tokio::time::timeout(Duration::from_millis(200), house.try_chat(&body)).await;
+    assert!(left.is_err(), "the client was answered before it left");
+    books(&house, Err("left".into())).await.estimated("cancelled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_lets_requests_in_flight_end() {
+    for stream in [false, true] {
+        let mut house = House::with(priced(), DAILY).await;
+        let asked = asking("out=40 in=10 latency_ms=200 chunk_ms=20", stream);
+        let url = format!("{}/v1/chat/completions", house.base);
+        let headers = house.headers();
+        let client = reqwest_lite::Client::new();
+        let asking =
+            tokio::spawn(
+                async move { client.send("POST", &url, &headers, asked.to_string().into_bytes()).await },
+            );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        house.stop();
+        let answer = asking.await.unwrap().expect("an answer in spite of the shutdown");
+        assert_eq!(answer.status, 200);
+        if stream {
+            assert!(answer.body.ends_with(b"data: [DONE]\n\n"));
+        }
+        house.start_again();
+        books(&house, Ok(answer)).await.exact("completed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_pass_unchanged_but_for_the_usage_that_bursar_asked_for() {
+    for (stream, asks) in [(false, false), (true, true), (true, false)] {
+        let house = House::with(priced(), DAILY).await;
+        let mut body = chat(57, stream);
+        if asks {
+            body["stream_options"] = json!({"include_usage": true});
+        }
+        let answer = house.chat(&body).await;
+        let received = house.mock.requests().remove(0);
+        if !stream || asks {
+            assert_eq!(received.body, body.to_string(), "the provider got other bytes");
+        }
+        // The same request straight to a provider of the same script gives the same bytes.
+        let twin = bursar_mock::Mock::start(priced()).await.unwrap();
+        let url = format!("{}/chat/completions", twin.base_url(bursar_core::Family::OpenAi));
+        let headers = [("content-type", "application/json".to_owned())];
+        let direct = house.http.send("POST", &url, &headers, received.body.to_vec()).await.unwrap();
+        let expected = String::from_utf8(direct.body.to_vec()).unwrap();
+        let expected = if stream && !asks { without_usage(&expected) } else { expected };
+        assert_eq!(String::from_utf8(answer.body.to_vec()).unwrap(), expected);
+    }
+}
+
+/// A stream of chat completions without its usage chunk.
+fn without_usage(stream: &str) -> String {
+    let events = stream.split_inclusive("\n\n");
+    let kept = events.filter(|event| !event.contains("\"choices\":[]"));
+    kept.collect()
 }

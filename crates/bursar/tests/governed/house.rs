@@ -2,12 +2,15 @@
 
 use bursar::config::{Config, Environment, Surroundings};
 use bursar::serve::{self, Running};
-use bursar_core::Family;
-use bursar_mock::{Mock, Script};
+use bursar_core::{Family, Rate};
+use bursar_mock::{Mock, Price, Script};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
+
+/// The credential towards the fake provider.
+pub const UPSTREAM_SECRET: &str = "sk-upstream-secret-0123456789";
 
 /// Bursar, a fake provider behind it, and a key of the project `alpha`.
 pub struct House {
@@ -16,6 +19,7 @@ pub struct House {
     pub key: String,
     token: String,
     running: Option<Running>,
+    text: String,
     data: TempDir,
     pub http: reqwest_lite::Client,
 }
@@ -38,13 +42,7 @@ impl House {
             data.path().join("data"),
             mock.base_url(Family::OpenAi),
         );
-        let environment = Environment::new([("FAKE_KEY".to_owned(), "sk-upstream-secret".to_owned())]);
-        let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| error.to_string());
-        let surroundings = Surroundings { environment: &environment, read_file: &read };
-        let checked = Config::read(&text, Path::new("bursar.toml"), &surroundings);
-        let config = checked.unwrap_or_else(|report| panic!("{report:#?}")).config;
-        let running =
-            tokio::task::block_in_place(|| serve::start(&config, &surroundings)).expect("Bursar starts");
+        let running = start(&text);
         let token = std::fs::read_to_string(data.path().join("data/admin-token")).expect("an admin token");
         let mut house = Self {
             mock,
@@ -52,6 +50,7 @@ impl House {
             key: String::new(),
             token: token.trim().to_owned(),
             running: Some(running),
+            text,
             data,
             http: reqwest_lite::Client::new(),
         };
@@ -72,15 +71,29 @@ impl House {
     }
 
     pub async fn chat(&self, body: &Value) -> reqwest_lite::Answer {
-        self.http
-            .send(
-                "POST",
-                &format!("{}/v1/chat/completions", self.base),
-                &self.headers(),
-                body.to_string().into_bytes(),
-            )
-            .await
-            .expect("an answer")
+        self.try_chat(body).await.expect("an answer")
+    }
+
+    /// As [`House::chat`], where the answer may break off.
+    pub async fn try_chat(&self, body: &Value) -> Result<reqwest_lite::Answer, String> {
+        self.send(&self.headers(), body.to_string()).await
+    }
+
+    /// A chat completion with headers and a body of the story's own.
+    pub async fn send(
+        &self,
+        headers: &[(&'static str, String)],
+        body: String,
+    ) -> Result<reqwest_lite::Answer, String> {
+        let url = format!("{}/v1/chat/completions", self.base);
+        self.http.send("POST", &url, headers, body.into_bytes()).await
+    }
+
+    /// Begins a chat completion and gives its body as it comes: dropping it is a client that leaves.
+    pub async fn begin(&self, body: &Value) -> hyper::body::Incoming {
+        let url = format!("{}/v1/chat/completions", self.base);
+        let body = body.to_string().into_bytes();
+        self.http.open("POST", &url, &self.headers(), body).await.expect("an answer").into_body()
     }
 
     pub fn headers(&self) -> Vec<(&'static str, String)> {
@@ -118,8 +131,28 @@ impl House {
         panic!("no record of {id}");
     }
 
+    /// The latest record, once there are `count` and it is final.
+    pub async fn latest(&self, count: usize) -> Value {
+        for _ in 0..200 {
+            let listed = self.admin("GET", "/requests?limit=100", &Value::Null).await;
+            let items = listed["items"].as_array().cloned().unwrap_or_default();
+            if items.len() == count && items[0]["finalized_at"].is_string() {
+                return items[0].clone();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("no {count} records: {}", self.admin("GET", "/requests?limit=100", &Value::Null).await);
+    }
+
     pub fn data_dir(&self) -> std::path::PathBuf {
         self.data.path().join("data")
+    }
+
+    /// Starts Bursar again on what the last one left.
+    pub fn start_again(&mut self) {
+        let running = start(&self.text);
+        self.base = format!("http://{}", running.address);
+        self.running = Some(running);
     }
 
     /// Stops Bursar in order.
@@ -136,12 +169,32 @@ impl Drop for House {
     }
 }
 
+fn start(text: &str) -> Running {
+    let environment = Environment::new([("FAKE_KEY".to_owned(), UPSTREAM_SECRET.to_owned())]);
+    let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| error.to_string());
+    let surroundings = Surroundings { environment: &environment, read_file: &read };
+    let checked = Config::read(text, Path::new("bursar.toml"), &surroundings);
+    let config = checked.unwrap_or_else(|report| panic!("{report:#?}")).config;
+    tokio::task::block_in_place(|| serve::start(&config, &surroundings)).expect("Bursar starts")
+}
+
 /// A request that is answered in `out` tokens.
 pub fn chat(out: u32, stream: bool) -> Value {
+    asking(&format!("out={out} in=10"), stream)
+}
+
+/// A request that tells the fake provider how to answer it.
+pub fn asking(directives: &str, stream: bool) -> Value {
     json!({
         "model": "small", "stream": stream, "max_tokens": 1000,
-        "messages": [{"role": "user", "content": format!("hello [[mock out={out} in=10]]")}],
+        "messages": [{"role": "user", "content": format!("hello [[mock {directives}]]")}],
     })
+}
+
+/// A fake provider that bills the model `small` at the prices that Bursar is configured with.
+pub fn priced() -> Script {
+    let rate = |text| Rate::parse_per_million(text).expect("a rate");
+    Script::default().price("small", Price { input: rate("1"), output: rate("2"), ..Price::default() })
 }
 
 /// USD of a decimal text as nano-USD.
@@ -185,15 +238,25 @@ pub mod reqwest_lite {
             headers: &[(&'static str, String)],
             body: Vec<u8>,
         ) -> Result<Answer, String> {
+            let (head, body) = self.open(method, url, headers, body).await?.into_parts();
+            let body = body.collect().await.map_err(|error| format!("{error:?}"))?.to_bytes();
+            Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
+        }
+
+        /// Sends a request and waits for no more than the head of the answer.
+        pub async fn open(
+            &self,
+            method: &str,
+            url: &str,
+            headers: &[(&'static str, String)],
+            body: Vec<u8>,
+        ) -> Result<http::Response<hyper::body::Incoming>, String> {
             let mut request = http::Request::builder().method(method).uri(url);
             for (name, value) in headers {
                 request = request.header(*name, value);
             }
             let request = request.body(Full::new(Bytes::from(body))).map_err(|error| error.to_string())?;
-            let response = self.0.request(request).await.map_err(|error| format!("{error:?}"))?;
-            let (head, body) = response.into_parts();
-            let body = body.collect().await.map_err(|error| format!("{error:?}"))?.to_bytes();
-            Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
+            self.0.request(request).await.map_err(|error| format!("{error:?}"))
         }
     }
 }

@@ -1,0 +1,50 @@
+//! Reading a plain answer whole, up to a size: then its head can still say what it cost.
+
+use crate::limits::COLLECTED_ANSWER_BYTES_MAX;
+use bursar_govern::reservation::BrokenBy;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// What came of reading an answer whole.
+pub(crate) enum Collected {
+    /// All of it.
+    All(Bytes),
+    /// Larger than what is read whole: what came so far, and more follows.
+    More(VecDeque<Bytes>),
+    /// It broke off after this.
+    Broken(VecDeque<Bytes>, BrokenBy),
+}
+
+/// Reads an answer whole, up to [`COLLECTED_ANSWER_BYTES_MAX`].
+pub(crate) async fn collect(upstream: &mut Incoming, idle: Duration) -> Collected {
+    let mut chunks = VecDeque::new();
+    let mut size = 0usize;
+    loop {
+        match tokio::time::timeout(idle, upstream.frame()).await {
+            Err(_) => return Collected::Broken(chunks, BrokenBy::Idle),
+            Ok(Some(Err(_))) => return Collected::Broken(chunks, BrokenBy::Upstream),
+            Ok(None) => return Collected::All(join(chunks, size)),
+            Ok(Some(Ok(frame))) => {
+                if let Ok(chunk) = frame.into_data() {
+                    size += chunk.len();
+                    chunks.push_back(chunk);
+                }
+                if size > COLLECTED_ANSWER_BYTES_MAX {
+                    return Collected::More(chunks);
+                }
+            }
+        }
+    }
+}
+
+fn join(mut chunks: VecDeque<Bytes>, size: usize) -> Bytes {
+    if chunks.len() < 2 {
+        return chunks.pop_front().unwrap_or_default();
+    }
+    let mut whole = BytesMut::with_capacity(size);
+    chunks.iter().for_each(|chunk| whole.extend_from_slice(chunk));
+    whole.freeze()
+}

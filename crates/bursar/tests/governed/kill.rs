@@ -1,0 +1,96 @@
+//! `kill -9` under load, again and again: what was sent is charged, no hard budget is over, nothing stays held.
+
+use crate::house::{asking, nanos, priced, reqwest_lite};
+use crate::process::Process;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// How often the server is killed: 30 times, or as often as a soak asks for.
+fn kills() -> u32 {
+    std::env::var("BURSAR_KILLS").ok().and_then(|count| count.parse().ok()).unwrap_or(30)
+}
+
+/// Clients that ask until the server is gone; gives how many answers came.
+async fn load(
+    process: &Process,
+    key: &str,
+    round: u32,
+    run_for: Duration,
+) -> Vec<tokio::task::JoinHandle<()>> {
+    let answered = Arc::new(AtomicU32::new(0));
+    let mut clients = Vec::new();
+    for client in 0..12u32 {
+        let url = format!("{}/v1/chat/completions", process.base);
+        let headers = vec![
+            ("authorization", format!("Bearer {key}")),
+            ("content-type", "application/json".to_owned()),
+            ("x-bursar-run", format!("run-{}", round / 5)),
+        ];
+        let answered = Arc::clone(&answered);
+        clients.push(tokio::spawn(async move {
+            let http = reqwest_lite::Client::new();
+            loop {
+                let words =
+                    format!("out={} in=10 latency_ms={} chunk_ms=2 chunk_tokens=4", 20 + client, client * 3);
+                let body = asking(&words, client % 2 == 0).to_string().into_bytes();
+                let Ok(answer) = http.send("POST", &url, &headers, body).await else { return };
+                answered.fetch_add(1, Ordering::Relaxed);
+                if answer.status != 200 {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            }
+        }));
+    }
+    tokio::time::sleep(run_for).await;
+    clients
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_server_forgets_nothing_that_was_sent() {
+    let mock = bursar_mock::Mock::start(priced().counts_only()).await.unwrap();
+    let mut process = Process::new(&mock);
+    process.start().await;
+    let made = process.admin("POST", "/keys", &json!({"project": "alpha"})).await;
+    let key = made["key"].as_str().unwrap().to_owned();
+    let mut in_suspense = 0;
+    for round in 0..kills() {
+        let clients =
+            load(&process, &key, round, Duration::from_millis(60 + u64::from(round * 37 % 250))).await;
+        process.kill();
+        for client in clients {
+            client.await.unwrap();
+        }
+        mock.idle().await;
+        process.durability(if round % 2 == 0 { "sync" } else { "fast" });
+        process.start().await;
+        let bill = mock.total().nanos();
+        for name in ["all", "runs"] {
+            let shown = process.admin("GET", &format!("/budgets/{name}"), &Value::Null).await;
+            let windows = shown["windows"].as_array().expect("windows").clone();
+            let sum = |field: &str| windows.iter().map(|window| nanos(&window[field])).sum::<i64>();
+            assert_eq!(sum("held"), 0, "round {round}: something is stuck in {shown}");
+            assert_eq!(sum("over_limit"), 0, "round {round}: over in {shown}");
+            assert!(sum("settled") + sum("suspense") >= bill, "round {round}: {bill} was billed: {shown}");
+            in_suspense = sum("suspense");
+        }
+        let listed = process.admin("GET", "/ledger/suspense", &Value::Null).await;
+        let held: i64 = listed["items"].as_array().unwrap().iter().map(|item| nanos(&item["hold_usd"])).sum();
+        assert_eq!(held, in_suspense, "round {round}: what is in suspense is not what is listed");
+    }
+    assert!(mock.bill().requests() > u64::from(kills()), "there was no load");
+    assert!(in_suspense > 0, "no request was ever in flight when the server was killed");
+    eprintln!("{} requests billed over {} kills", mock.bill().requests(), kills());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_process_on_the_same_data_directory_is_refused_by_name() {
+    let mock = bursar_mock::Mock::start(priced()).await.unwrap();
+    let mut process = Process::new(&mock);
+    process.start().await;
+    let status = process.command("second").status().unwrap();
+    let said = std::fs::read_to_string(process.folder.path().join("second")).unwrap();
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("process {}", process.id())), "it does not say who has it: {said}");
+}

@@ -1,0 +1,120 @@
+//! The real binary over a fake provider: started, killed, started again on the same data directory.
+
+use crate::house::{UPSTREAM_SECRET, reqwest_lite};
+use bursar_core::Family;
+use bursar_mock::Mock;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A folder with a configuration and a data directory, and the process that serves it.
+pub struct Process {
+    pub folder: TempDir,
+    pub base: String,
+    pub http: reqwest_lite::Client,
+    child: Option<Child>,
+    starts: u32,
+}
+
+impl Process {
+    /// A folder for a Bursar in front of `mock`; nothing runs yet.
+    pub fn new(mock: &Mock) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let base = mock.base_url(Family::OpenAi);
+        let process =
+            Self { folder, base: String::new(), http: reqwest_lite::Client::new(), child: None, starts: 0 };
+        let text = format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = {:?}\nthreads = 2\n[ledger]\ndurability = \"fast\"\n\
+             [providers.fake]\nfamily = \"openai\"\nbase_url = \"{base}\"\ncredential = {{ env = \"FAKE_KEY\" }}\n\
+             [models.\"small\"]\ndeployments = [{{ provider = \"fake\", price = {{ input = \"1\", output = \"2\", context = 200000, max_output = 4096 }} }}]\n\
+             [projects.alpha]\n\
+             [[budgets]]\nname = \"all\"\nlimit = \"100 USD\"\nperiod = \"total\"\n\
+             [[budgets]]\nname = \"runs\"\nlimit = \"0.05 USD\"\nperiod = \"total\"\nper = [\"run\"]\nwait_ms = 100\n",
+            process.data_dir(),
+        );
+        std::fs::write(process.config(), text).expect("the configuration is written");
+        process
+    }
+
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("bursar.toml")
+    }
+
+    /// Chooses the durability of the next process.
+    pub fn durability(&self, word: &str) {
+        let text = std::fs::read_to_string(self.config()).expect("the configuration");
+        let lines = text.lines().map(|line| match line.strip_prefix("durability = ") {
+            Some(_) => format!("durability = \"{word}\"\n"),
+            None => format!("{line}\n"),
+        });
+        std::fs::write(self.config(), lines.collect::<String>()).expect("the configuration is written");
+    }
+
+    /// `bursar serve` of this folder, its standard error in a file.
+    pub fn command(&self, log: &str) -> Command {
+        let log = std::fs::File::create(self.folder.path().join(log)).expect("a log");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bursar"));
+        command.args(["serve", "--log", "debug", "--config"]).arg(self.config());
+        command.env("FAKE_KEY", UPSTREAM_SECRET).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command
+    }
+
+    /// Starts it and waits until it listens.
+    pub async fn start(&mut self) {
+        self.starts += 1;
+        let log = format!("log-{}", self.starts);
+        self.child = Some(self.command(&log).spawn().expect("the binary starts"));
+        let began = Instant::now();
+        loop {
+            let text = std::fs::read_to_string(self.folder.path().join(&log)).unwrap_or_default();
+            let told = text.lines().find_map(|line| line.split_once("listening on ")?.1.split_once(','));
+            if let Some((base, _)) = told {
+                self.base = base.to_owned();
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "it does not listen: {text}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("it can be killed");
+            child.wait().expect("it ends");
+        }
+    }
+
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
+    pub fn token(&self) -> String {
+        let path = self.data_dir().join("admin-token");
+        std::fs::read_to_string(path).expect("an admin token").trim().to_owned()
+    }
+
+    pub async fn admin(&self, method: &str, path: &str, body: &Value) -> Value {
+        let headers = [
+            ("authorization", format!("Bearer {}", self.token())),
+            ("content-type", "application/json".into()),
+        ];
+        let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let url = format!("{}/admin/v1{path}", self.base);
+        let answer = self.http.send(method, &url, &headers, bytes).await.expect("an answer");
+        serde_json::from_slice(&answer.body).unwrap_or(Value::Null)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

@@ -1,0 +1,98 @@
+//! No secret is where it need not be: not in the data directory, not in logs, not in records.
+
+use crate::house::{UPSTREAM_SECRET, asking, chat, priced};
+use crate::process::Process;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+const PROMPT: &str = "the-prompt-is-nobodys-business";
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_on_disk_in_logs_or_in_records() {
+    let mock = bursar_mock::Mock::start(priced()).await.unwrap();
+    let mut process = Process::new(&mock);
+    process.start().await;
+    let made = process.admin("POST", "/keys", &json!({"project": "alpha", "user": "ann"})).await;
+    let first = made["key"].as_str().unwrap().to_owned();
+    let id = made["id"].as_str().unwrap().to_owned();
+    let turned = process.admin("POST", &format!("/keys/{id}/rotate"), &json!({"overlap_s": 600})).await;
+    let second = turned["key"].as_str().unwrap().to_owned();
+
+    let mut prompt = chat(5, false);
+    prompt["messages"][0]["content"] = json!(PROMPT);
+    let bodies = [
+        chat(5, false),
+        chat(5, true),
+        asking("status=503", false),
+        asking("fault=cut@300 out=50", true),
+        asking("fault=reset", false),
+        prompt,
+    ];
+    for key in [&first, &second, &format!("{first}x")] {
+        let headers =
+            [("authorization", format!("Bearer {key}")), ("content-type", "application/json".into())];
+        for body in &bodies {
+            let url = format!("{}/v1/chat/completions", process.base);
+            let _ = process.http.send("POST", &url, &headers, body.to_string().into_bytes()).await;
+            let by_path = format!("{}/k/{key}/v1/chat/completions?key={key}", process.base);
+            let _ = process.http.send("POST", &by_path, &[], body.to_string().into_bytes()).await;
+        }
+    }
+    let mut shown = Vec::new();
+    for _ in 0..100 {
+        let requests = process.admin("GET", "/requests?limit=100", &Value::Null).await;
+        let done = requests["items"].as_array().is_some_and(|items| items.len() >= 24);
+        shown = vec![requests];
+        if done {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    for path in ["/keys", "/audit?limit=100", "/providers", "/users", "/projects", "/budgets"] {
+        shown.push(process.admin("GET", path, &Value::Null).await);
+    }
+    let token = process.token();
+    process.kill();
+
+    let secrets = [
+        ("key", &*first),
+        ("rotated key", &*second),
+        ("credential", UPSTREAM_SECRET),
+        ("admin token", &*token),
+        ("prompt", PROMPT),
+    ];
+    for (what, secret) in secrets {
+        assert!(secret.len() > 16, "{what} is too short to look for");
+        for answer in &shown {
+            assert!(!answer.to_string().contains(secret), "the {what} is in an answer: {answer}");
+        }
+        for file in files(process.folder.path()) {
+            let own = what == "admin token" && file.ends_with("admin-token");
+            let bytes = std::fs::read(&file).unwrap();
+            let found = bytes.windows(secret.len()).any(|part| part == secret.as_bytes());
+            assert_eq!(found, own, "the {what} in {}", file.display());
+        }
+    }
+    assert!(std::fs::metadata(process.folder.path().join("log-1")).unwrap().len() > 0, "nothing was logged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_data_directory_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let mock = bursar_mock::Mock::start(priced()).await.unwrap();
+    let mut process = Process::new(&mock);
+    process.start().await;
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&process.data_dir()), 0o700);
+    assert_eq!(mode(&process.data_dir().join("admin-token")), 0o600);
+}
