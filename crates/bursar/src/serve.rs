@@ -4,6 +4,7 @@ mod budgets;
 mod control;
 mod first_start;
 mod install;
+pub mod local;
 mod reconcile;
 mod surroundings;
 mod wiring;
