@@ -126,40 +126,74 @@ impl Governor {
         may_wait: bool,
         gone: &CancellationToken,
     ) -> Result<(Held, Seq), No> {
-        let reserve =
+        let at =
             |now: Timestamp| Reserve { deadline: now.plus_seconds(RESERVATION_TTL_S), ..reserve.clone() };
+        let attempt = |now: Timestamp| match self.ledger().reserve(now, at(now)) {
+            Ok(reserved) => Ok(Ok((reserved.held, reserved.seq))),
+            Err(ReserveError::Refused(denial)) => Ok(Err(denial)),
+            Err(other) => Err(No::Unavailable(other.to_string())),
+        };
         let began = self.now();
-        let denial = match self.ledger().reserve(began, reserve(began)) {
-            Ok(reserved) => return Ok((reserved.held, reserved.seq)),
-            Err(ReserveError::Refused(denial)) => denial,
-            Err(other) => return Err(No::Unavailable(other.to_string())),
+        let mut last = None;
+        let behind = if may_wait { self.behind(&reserve, began) } else { None };
+        let (lines, wait) = match behind {
+            Some(behind) => behind,
+            None => {
+                let denial = match attempt(began)? {
+                    Ok(held) => return Ok(held),
+                    Err(denial) => denial,
+                };
+                if !may_wait || denial.wait_ms == 0 {
+                    return Err(No::Denied(denial));
+                }
+                let lines = denial.blocking.iter().filter_map(|blocked| blocked.window).collect();
+                let wait = denial.wait_ms;
+                last = Some(denial);
+                (lines, wait)
+            }
         };
-        let wait = Duration::from_millis(u64::from(denial.wait_ms));
-        let lines: Vec<WindowId> = denial.blocking.iter().filter_map(|blocked| blocked.window).collect();
-        if !may_wait || wait.is_zero() {
-            return Err(No::Denied(denial));
-        }
+        // Without a place, or when patience ends: what the ledger said last, or says now.
+        let say = |last: Option<Box<Denial>>| match last {
+            Some(denial) => Err(No::Denied(denial)),
+            None => attempt(self.now())?.map_err(No::Denied),
+        };
         let Some(place) = self.waiters.stand(lines) else {
-            return Err(No::Denied(denial));
+            return say(last);
         };
-        let patience = tokio::time::sleep(wait);
+        let patience = tokio::time::sleep(Duration::from_millis(u64::from(wait)));
         tokio::pin!(patience);
-        let mut last;
         loop {
-            let now = self.now();
-            story.waited_us = now.micros_since(began);
-            match self.ledger().reserve(now, reserve(now)) {
-                Ok(reserved) => return Ok((reserved.held, reserved.seq)),
-                Err(ReserveError::Refused(denial)) if denial.wait_ms == 0 => return Err(No::Denied(denial)),
-                Err(ReserveError::Refused(denial)) => last = denial,
-                Err(other) => return Err(No::Unavailable(other.to_string())),
+            if place.is_first() {
+                let now = self.now();
+                story.waited_us = now.micros_since(began);
+                match attempt(now)? {
+                    Ok(held) => return Ok(held),
+                    Err(denial) if denial.wait_ms == 0 => return Err(No::Denied(denial)),
+                    Err(denial) => last = Some(denial),
+                }
             }
             tokio::select! {
                 () = place.turn() => {}
-                () = &mut patience => return Err(No::Denied(last)),
+                () = &mut patience => return say(last),
                 () = gone.cancelled() => return Err(No::Gone),
             }
         }
+    }
+
+    /// The lines of others that a request which would fit now has to stand behind, and how long it may wait there, in
+    /// milliseconds: whoever waits for room is not overtaken by who comes later.
+    fn behind(&self, reserve: &Reserve, now: Timestamp) -> Option<(Vec<WindowId>, u32)> {
+        if self.waiters.is_empty() {
+            return None;
+        }
+        if self.ledger().check(now, &reserve.attributes, &reserve.hold).ok()?.denial.is_some() {
+            return None;
+        }
+        let touched = self.ledger().windows_of(&reserve.attributes, now).ok()?;
+        let waited_for = touched.iter().filter_map(|touched| Some((touched.window?, touched.budget.wait_ms)));
+        let (lines, waits): (Vec<WindowId>, Vec<u32>) =
+            waited_for.filter(|(window, _)| self.waiters.has_line([window])).unzip();
+        Some((lines, waits.into_iter().min()?))
     }
 
     fn not_admitted(

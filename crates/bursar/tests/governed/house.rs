@@ -10,27 +10,28 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// The credential towards the fake provider.
-pub const UPSTREAM_SECRET: &str = "sk-upstream-secret-0123456789";
+pub(crate) const UPSTREAM_SECRET: &str = "sk-upstream-secret-0123456789";
 
 /// Bursar, a fake provider behind it, and a key of the project `alpha`.
-pub struct House {
-    pub mock: Mock,
-    pub base: String,
-    pub key: String,
+pub(crate) struct House {
+    pub(crate) mock: Mock,
+    pub(crate) base: String,
+    pub(crate) key: String,
     token: String,
     running: Option<Running>,
     text: String,
-    data: TempDir,
-    pub http: reqwest_lite::Client,
+    /// Kept until the story ends.
+    _data: TempDir,
+    pub(crate) http: reqwest_lite::Client,
 }
 
 impl House {
     /// A Bursar with these budgets in front of a fake provider that follows `script`.
-    pub async fn with(script: Script, budgets: &str) -> Self {
+    pub(crate) async fn with(script: Script, budgets: &str) -> Self {
         Self::configured(script, budgets, "durability = \"fast\"").await
     }
 
-    pub async fn configured(script: Script, budgets: &str, ledger: &str) -> Self {
+    pub(crate) async fn configured(script: Script, budgets: &str, ledger: &str) -> Self {
         let mock = Mock::start(script).await.expect("the mock starts");
         let data = TempDir::new().expect("a folder");
         let text = format!(
@@ -51,7 +52,7 @@ impl House {
             token: token.trim().to_owned(),
             running: Some(running),
             text,
-            data,
+            _data: data,
             http: reqwest_lite::Client::new(),
         };
         let made = house.admin("POST", "/keys", &json!({"project": "alpha", "user": "ann"})).await;
@@ -59,7 +60,7 @@ impl House {
         house
     }
 
-    pub async fn admin(&self, method: &str, path: &str, body: &Value) -> Value {
+    pub(crate) async fn admin(&self, method: &str, path: &str, body: &Value) -> Value {
         let url = format!("{}/admin/v1{path}", self.base);
         let headers = [
             ("authorization", format!("Bearer {}", self.token)),
@@ -70,17 +71,17 @@ impl House {
         serde_json::from_slice(&answer.body).unwrap_or(Value::Null)
     }
 
-    pub async fn chat(&self, body: &Value) -> reqwest_lite::Answer {
+    pub(crate) async fn chat(&self, body: &Value) -> reqwest_lite::Answer {
         self.try_chat(body).await.expect("an answer")
     }
 
     /// As [`House::chat`], where the answer may break off.
-    pub async fn try_chat(&self, body: &Value) -> Result<reqwest_lite::Answer, String> {
+    pub(crate) async fn try_chat(&self, body: &Value) -> Result<reqwest_lite::Answer, String> {
         self.send(&self.headers(), body.to_string()).await
     }
 
     /// A chat completion with headers and a body of the story's own.
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         headers: &[(&'static str, String)],
         body: String,
@@ -90,25 +91,25 @@ impl House {
     }
 
     /// Begins a chat completion and gives its body as it comes: dropping it is a client that leaves.
-    pub async fn begin(&self, body: &Value) -> hyper::body::Incoming {
+    pub(crate) async fn begin(&self, body: &Value) -> hyper::body::Incoming {
         let url = format!("{}/v1/chat/completions", self.base);
         let body = body.to_string().into_bytes();
         self.http.open("POST", &url, &self.headers(), body).await.expect("an answer").into_body()
     }
 
-    pub fn headers(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn headers(&self) -> Vec<(&'static str, String)> {
         vec![("authorization", format!("Bearer {}", self.key)), ("content-type", "application/json".into())]
     }
 
     /// The first window of a budget.
-    pub async fn window(&self, budget: &str) -> Value {
+    pub(crate) async fn window(&self, budget: &str) -> Value {
         let shown =
             self.admin("GET", &format!("/budgets/{}", budget.replace(' ', "%20")), &Value::Null).await;
         shown["windows"][0].clone()
     }
 
     /// Waits until nothing is held in a budget any more, then its window.
-    pub async fn settled(&self, budget: &str) -> Value {
+    pub(crate) async fn settled(&self, budget: &str) -> Value {
         for _ in 0..200 {
             let window = self.window(budget).await;
             if window["held"] == "0" {
@@ -120,7 +121,7 @@ impl House {
     }
 
     /// The record of a request, once it is drained.
-    pub async fn record(&self, id: &str) -> Value {
+    pub(crate) async fn record(&self, id: &str) -> Value {
         for _ in 0..200 {
             let record = self.admin("GET", &format!("/requests/{id}"), &Value::Null).await;
             if record["finalized_at"].is_string() {
@@ -132,7 +133,7 @@ impl House {
     }
 
     /// The latest record, once there are `count` and it is final.
-    pub async fn latest(&self, count: usize) -> Value {
+    pub(crate) async fn latest(&self, count: usize) -> Value {
         for _ in 0..200 {
             let listed = self.admin("GET", "/requests?limit=100", &Value::Null).await;
             let items = listed["items"].as_array().cloned().unwrap_or_default();
@@ -144,19 +145,16 @@ impl House {
         panic!("no {count} records: {}", self.admin("GET", "/requests?limit=100", &Value::Null).await);
     }
 
-    pub fn data_dir(&self) -> std::path::PathBuf {
-        self.data.path().join("data")
-    }
 
     /// Starts Bursar again on what the last one left.
-    pub fn start_again(&mut self) {
+    pub(crate) fn start_again(&mut self) {
         let running = start(&self.text);
         self.base = format!("http://{}", running.address);
         self.running = Some(running);
     }
 
     /// Stops Bursar in order.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             tokio::task::block_in_place(|| running.shutdown());
         }
@@ -179,12 +177,12 @@ fn start(text: &str) -> Running {
 }
 
 /// A request that is answered in `out` tokens.
-pub fn chat(out: u32, stream: bool) -> Value {
+pub(crate) fn chat(out: u32, stream: bool) -> Value {
     asking(&format!("out={out} in=10"), stream)
 }
 
 /// A request that tells the fake provider how to answer it.
-pub fn asking(directives: &str, stream: bool) -> Value {
+pub(crate) fn asking(directives: &str, stream: bool) -> Value {
     json!({
         "model": "small", "stream": stream, "max_tokens": 1000,
         "messages": [{"role": "user", "content": format!("hello [[mock {directives}]]")}],
@@ -192,46 +190,46 @@ pub fn asking(directives: &str, stream: bool) -> Value {
 }
 
 /// A fake provider that bills the model `small` at the prices that Bursar is configured with.
-pub fn priced() -> Script {
+pub(crate) fn priced() -> Script {
     let rate = |text| Rate::parse_per_million(text).expect("a rate");
     Script::default().price("small", Price { input: rate("1"), output: rate("2"), ..Price::default() })
 }
 
 /// USD of a decimal text as nano-USD.
-pub fn nanos(text: &Value) -> i64 {
+pub(crate) fn nanos(text: &Value) -> i64 {
     bursar_core::Usd::parse(text.as_str().expect("a decimal")).expect("USD").nanos()
 }
 
 /// A small HTTP client over hyper: whole bodies, no redirects, no retries.
-pub mod reqwest_lite {
+pub(crate) mod reqwest_lite {
     use bytes::Bytes;
     use http_body_util::{BodyExt, Full};
     use hyper_util::client::legacy::Client as Pool;
     use hyper_util::client::legacy::connect::HttpConnector;
     use hyper_util::rt::TokioExecutor;
 
-    pub struct Client(Pool<HttpConnector, Full<Bytes>>);
+    pub(crate) struct Client(Pool<HttpConnector, Full<Bytes>>);
 
-    pub struct Answer {
-        pub status: u16,
-        pub headers: http::HeaderMap,
-        pub body: Bytes,
+    pub(crate) struct Answer {
+        pub(crate) status: u16,
+        pub(crate) headers: http::HeaderMap,
+        pub(crate) body: Bytes,
     }
 
     impl Answer {
-        pub fn json(&self) -> serde_json::Value {
+        pub(crate) fn json(&self) -> serde_json::Value {
             serde_json::from_slice(&self.body).unwrap_or_default()
         }
-        pub fn header(&self, name: &str) -> &str {
+        pub(crate) fn header(&self, name: &str) -> &str {
             self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
         }
     }
 
     impl Client {
-        pub fn new() -> Self {
+        pub(crate) fn new() -> Self {
             Self(Pool::builder(TokioExecutor::new()).build_http())
         }
-        pub async fn send(
+        pub(crate) async fn send(
             &self,
             method: &str,
             url: &str,
@@ -244,7 +242,7 @@ pub mod reqwest_lite {
         }
 
         /// Sends a request and waits for no more than the head of the answer.
-        pub async fn open(
+        pub(crate) async fn open(
             &self,
             method: &str,
             url: &str,

@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A folder with a configuration and a data directory, and the process that serves it.
-pub struct Process {
-    pub folder: TempDir,
-    pub base: String,
-    pub http: reqwest_lite::Client,
+pub(crate) struct Process {
+    pub(crate) folder: TempDir,
+    pub(crate) base: String,
+    pub(crate) http: reqwest_lite::Client,
     child: Option<Child>,
     starts: u32,
 }
 
 impl Process {
     /// A folder for a Bursar in front of `mock`; nothing runs yet.
-    pub fn new(mock: &Mock) -> Self {
+    pub(crate) fn new(mock: &Mock) -> Self {
         let folder = TempDir::new().expect("a folder");
         let base = mock.base_url(Family::OpenAi);
         let process =
@@ -38,16 +38,16 @@ impl Process {
         process
     }
 
-    pub fn data_dir(&self) -> PathBuf {
+    pub(crate) fn data_dir(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
-    pub fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("bursar.toml")
     }
 
     /// Chooses the durability of the next process.
-    pub fn durability(&self, word: &str) {
+    pub(crate) fn durability(&self, word: &str) {
         let text = std::fs::read_to_string(self.config()).expect("the configuration");
         let lines = text.lines().map(|line| match line.strip_prefix("durability = ") {
             Some(_) => format!("durability = \"{word}\"\n"),
@@ -57,7 +57,7 @@ impl Process {
     }
 
     /// `bursar serve` of this folder, its standard error in a file.
-    pub fn command(&self, log: &str) -> Command {
+    pub(crate) fn command(&self, log: &str) -> Command {
         let log = std::fs::File::create(self.folder.path().join(log)).expect("a log");
         let mut command = Command::new(env!("CARGO_BIN_EXE_bursar"));
         command.args(["serve", "--log", "debug", "--config"]).arg(self.config());
@@ -66,7 +66,7 @@ impl Process {
     }
 
     /// Starts it and waits until it listens.
-    pub async fn start(&mut self) {
+    pub(crate) async fn start(&mut self) {
         self.starts += 1;
         let log = format!("log-{}", self.starts);
         self.child = Some(self.command(&log).spawn().expect("the binary starts"));
@@ -84,7 +84,7 @@ impl Process {
     }
 
     /// `kill -9`.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().expect("it can be killed");
             child.wait().expect("it ends");
@@ -92,16 +92,16 @@ impl Process {
     }
 
     /// The process's id.
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.as_ref().expect("it runs").id()
     }
 
-    pub fn token(&self) -> String {
+    pub(crate) fn token(&self) -> String {
         let path = self.data_dir().join("admin-token");
         std::fs::read_to_string(path).expect("an admin token").trim().to_owned()
     }
 
-    pub async fn admin(&self, method: &str, path: &str, body: &Value) -> Value {
+    pub(crate) async fn admin(&self, method: &str, path: &str, body: &Value) -> Value {
         let headers = [
             ("authorization", format!("Bearer {}", self.token())),
             ("content-type", "application/json".into()),

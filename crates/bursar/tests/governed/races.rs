@@ -4,6 +4,8 @@ use crate::house::{House, asking, nanos, priced};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// What each answer costs: 10 tokens in at 1 USD, 900 out at 2 USD per million.
 const EACH: i64 = 1_810_000;
@@ -72,4 +74,32 @@ async fn a_thousand_streams_use_the_room_and_no_more() {
 async fn a_thousand_requests_with_a_synced_ledger_and_without_waiting_stay_inside() {
     let used = race(false, 0, "durability = \"sync\"").await;
     assert!(used > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn small_requests_do_not_overtake_a_large_one_that_waits() {
+    let budget = "[[budgets]]\nname = \"race\"\nlimit = \"0.011 USD\"\nperiod = \"total\"\nwait_ms = 30000\n";
+    let house = Arc::new(House::with(priced().counts_only(), budget).await);
+    let served = Arc::new(AtomicBool::new(false));
+    let mut small = tokio::task::JoinSet::new();
+    for number in 0..4u32 {
+        let (house, served) = (Arc::clone(&house), Arc::clone(&served));
+        small.spawn(async move {
+            while !served.load(Ordering::Relaxed) {
+                let words = format!("out=1 in=1 latency_ms={}", 130 + 40 * number);
+                let answer = house.chat(&asking(&words, false)).await;
+                assert_eq!(answer.status, 200, "{:?}", answer.body);
+            }
+        });
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    // It needs more than half of the room, of which the small ones leave little at any time.
+    let mut large = asking("out=1 in=1", false);
+    large["max_tokens"] = 4000.into();
+    let answer = tokio::time::timeout(Duration::from_secs(5), house.chat(&large)).await;
+    served.store(true, Ordering::Relaxed);
+    while let Some(ended) = small.join_next().await {
+        ended.expect("no panic");
+    }
+    assert_eq!(answer.expect("the large request starved").status, 200);
 }
