@@ -227,6 +227,8 @@ async fn control(worker: &Worker, parts: Parts, body: Incoming) -> Answer {
 
 fn note_headers(story: &mut Story, headers: &HeaderMap) {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    // The Vercel AI SDK (ai 6, 2026-11) retries every 429 and reads no `x-should-retry`; 402 it takes for final.
+    story.retries_on_429 = text("user-agent").is_some_and(|agent| agent.contains("ai-sdk/"));
     story.client_retry_count = text("x-stainless-retry-count").and_then(|count| count.parse().ok());
     story.idempotency_key = text("idempotency-key").map(|key| key.chars().take(255).collect());
 }

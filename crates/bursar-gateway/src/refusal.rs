@@ -4,11 +4,15 @@ use crate::Gateway;
 use crate::answer::{Answer, from_wire};
 use bursar_core::{ApiFormat, Code, Refusal};
 use bursar_govern::story::Story;
-use bursar_wire::refuse;
+use bursar_wire::{RefusalStatus, refuse};
 
 /// Refuses a request whose story is known.
 pub fn answer(gateway: &Gateway, format: ApiFormat, story: Box<Story>, refusal: Refusal) -> Answer {
-    let made = refuse(format, &refusal, gateway.refusal_status);
+    let style = match gateway.refusal_status {
+        RefusalStatus::Native if story.retries_on_429 => RefusalStatus::Always402,
+        other => other,
+    };
+    let made = refuse(format, &refusal, style);
     gateway.governor.refuse(story, refusal, made.status);
     from_wire(made)
 }

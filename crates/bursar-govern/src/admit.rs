@@ -13,7 +13,7 @@ use bursar_core::limits::RESERVATION_TTL_S;
 use bursar_core::{
     Attribute, Attributes, Charge, Code, Refusal, RequestBound, ReservationId, Timestamp, Value,
 };
-use bursar_ledger::{Denial, Held, Reserve, WindowId};
+use bursar_ledger::{Denial, Held, HoldPolicy, Mode, Reserve, WindowId};
 use bursar_store::ledger::{ReserveError, Seq};
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,15 +71,18 @@ impl Governor {
             story.created_at,
         );
         let request_id = story.request_id;
-        if let Err(refusal) = quote::require_bound(&quote, &ask.deployment.price.row, request_id) {
-            return Err(NotAdmitted::Refused(story, refusal));
-        }
         let id = ReservationId {
             request: request_id,
             attempt: u16::try_from(story.attempts.len()).unwrap_or(u16::MAX),
         };
         let attributes = attempt_attributes(caller, &ask, &story);
         let hold = Charge { requests: i64::from(!counted(&story)), ..quote.hold };
+        if quote.quote.unbounded.is_some()
+            && self.needs_bound(&attributes, story.created_at)
+            && let Err(refusal) = quote::require_bound(&quote, &ask.deployment.price.row, request_id)
+        {
+            return Err(NotAdmitted::Refused(story, refusal));
+        }
         story.attributes = attributes.clone();
         story.attempts.push(told(&ask, hold, &story.model_asked));
         let mut reserve = Reserve::new(id, attributes, hold, story.created_at);
@@ -116,6 +119,17 @@ impl Governor {
         let warnings =
             held.warnings.iter().map(|warning| (Arc::clone(&warning.name), warning.permille)).collect();
         Ok(Admitted { reservation, tightest_usd: held.tightest_usd, warnings })
+    }
+
+    /// Whether a budget applies that promises never to be overspent: then what cannot be bounded cannot pass.
+    fn needs_bound(&self, attributes: &Attributes, now: Timestamp) -> bool {
+        let windows = self.ledger().windows_of(attributes, now);
+        windows.is_ok_and(|windows| {
+            windows.iter().any(|touched| {
+                let budget = &touched.budget;
+                budget.mode == Mode::Hard && budget.hold == HoldPolicy::WorstCase && budget.limit.is_some()
+            })
+        })
     }
 
     /// Reserves, or waits in line until it can, as long as every budget in the way allows.

@@ -153,6 +153,8 @@ pub struct Story {
     pub waited_us: i64,
     /// Oddities in what the provider sent.
     pub anomalies: Vec<String>,
+    /// Whether the client's library takes 429 for "try again" whatever else the answer says.
+    pub retries_on_429: bool,
     /// Whether its record went into the journal with a settle entry; if not, the observer passes it on.
     pub journalled: bool,
 }
@@ -193,6 +195,7 @@ impl Story {
             idempotency_key: None,
             waited_us: 0,
             anomalies: Vec::new(),
+            retries_on_429: false,
             journalled: false,
         })
     }

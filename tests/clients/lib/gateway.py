@@ -43,7 +43,8 @@ class Bursar:
             lines.append(f'[providers.{family}]\nfamily = "{family}"\nbase_url = "{upstream}{suffix}"')
             lines.append('credential = { env = "CLIENT_TESTS_CREDENTIAL" }')
         for model, (inward, outward) in PRICES.items():
-            price = f'{{ input = "{inward}", output = "{outward}" }}'
+            facts = "context = 128000, max_output = 8192"
+            price = f'{{ input = "{inward}", output = "{outward}", {facts} }}'
             lines.append(f'[models."{model}"]')
             lines.append(f'deployments = [{{ provider = "{PROVIDER_OF[model]}", price = {price} }}]')
         lines.append("[projects.clients]\n[projects.broke]")

@@ -145,7 +145,6 @@ impl House {
         panic!("no {count} records: {}", self.admin("GET", "/requests?limit=100", &Value::Null).await);
     }
 
-
     /// Starts Bursar again on what the last one left.
     pub(crate) fn start_again(&mut self) {
         let running = start(&self.text);
