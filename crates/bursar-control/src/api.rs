@@ -8,6 +8,7 @@ mod ledger;
 mod prices;
 mod projects;
 mod providers;
+mod reload;
 mod requests;
 mod users;
 
@@ -49,6 +50,7 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(ledger::routes())
         .merge(providers::routes())
         .merge(prices::routes())
+        .merge(reload::routes())
         .merge(audit::routes());
     OpenApiRouter::with_openapi(Document::openapi()).nest("/admin/v1", v1)
 }

@@ -17,4 +17,4 @@ pub use api::{openapi, router};
 pub use drain::{DrainError, Drainer};
 pub use metrics::Metrics;
 pub use observer::Watcher;
-pub use state::{ControlError, State};
+pub use state::{ControlError, Reload, State};

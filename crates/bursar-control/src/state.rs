@@ -8,8 +8,8 @@ use bursar_govern::{Directory, Governor};
 use bursar_ledger::Outcome;
 use bursar_store::records::Records;
 use bursar_store::settings::{BudgetRow, Change, ManagedBy, Settings, SettingsError, Stamp};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::metrics::Metrics;
 
@@ -26,7 +26,11 @@ pub struct State {
     /// Numbers for `/metrics`.
     pub metrics: Arc<Metrics>,
     revision: AtomicU64,
+    reload: OnceLock<Reload>,
 }
+
+/// Reads the configuration again and brings settings and providers in line with it; what is wrong, in words.
+pub type Reload = Box<dyn Fn(&State) -> Result<(), String> + Send + Sync>;
 
 /// Why a change did not take effect.
 #[derive(Debug, thiserror::Error)]
@@ -59,12 +63,29 @@ impl State {
             installed: ArcSwap::from_pointee(installed),
             metrics,
             revision: AtomicU64::new(0),
+            reload: OnceLock::new(),
         })
     }
     /// Now, by the governor's clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.governor.now()
+    }
+    /// Sets how the configuration is read again; the first one counts.
+    pub fn reload_by(&self, reload: Reload) {
+        if self.reload.set(reload).is_err() {
+            tracing::error!("the way to reload was set before");
+        }
+    }
+    /// Reads the configuration again. A configuration with mistakes leaves the old one in force.
+    ///
+    /// # Errors
+    /// What is wrong, in words; also when this process has no configuration to read.
+    pub fn reload(&self) -> Result<u64, String> {
+        let reload = self.reload.get().ok_or("this process has no configuration to read again")?;
+        reload(self)?;
+        self.publish().map_err(|error| error.to_string())?;
+        Ok(self.revision.load(Ordering::Acquire))
     }
     /// Makes a change and lets the data plane see it.
     ///

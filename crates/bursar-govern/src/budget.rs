@@ -115,6 +115,9 @@ pub struct BudgetDocument {
     /// How long a request may wait for held room; default 2000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wait_ms: Option<u32>,
+    /// How long a window without use stays in memory, such as `24h`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_after: Option<String>,
     /// Default 100000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub windows_max: Option<u32>,
@@ -198,6 +201,11 @@ impl BudgetDocument {
             budget.fit.push(choose("fit", Some(word), Fit::Wait, &FITS)?);
         }
         budget.wait_ms = self.wait_ms.unwrap_or(budget.wait_ms);
+        if let Some(text) = &self.idle_after {
+            let seconds = texts::duration_s(text);
+            budget.idle_after_s =
+                seconds.ok_or_else(|| wrong("idle_after", format!("`{text}` is no duration such as 24h")))?;
+        }
         budget.windows_max = self.windows_max.unwrap_or(budget.windows_max);
         budget.validate().map_err(|error| wrong("budget", error.to_string()))?;
         Ok(budget)
@@ -241,6 +249,8 @@ impl BudgetDocument {
             }),
             fit: budget.fit.iter().map(|fit| word_of(&FITS, *fit).to_owned()).collect(),
             wait_ms: (budget.wait_ms != 2_000).then_some(budget.wait_ms),
+            idle_after: (budget.idle_after_s != bursar_ledger::IDLE_AFTER_S_DEFAULT)
+                .then(|| format!("{}s", budget.idle_after_s)),
             windows_max: (budget.windows_max != bursar_core::limits::WINDOWS_PER_BUDGET_DEFAULT)
                 .then_some(budget.windows_max),
         }

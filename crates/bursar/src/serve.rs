@@ -14,4 +14,4 @@ pub use first_start::{ADMIN_TOKEN, FirstStartError, first_key, has_keys};
 pub use install::{InstallError, install};
 pub use reconcile::{Difference, ReconcileError, reconcile};
 pub use surroundings::{SystemClock, boot_id, random};
-pub use wiring::{PRICES, Running, ServeError, start};
+pub use wiring::{PRICES, Running, ServeError, reload, start};

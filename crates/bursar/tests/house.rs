@@ -18,8 +18,10 @@ fn files(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() && name != "target" && name != ".git" && name != "node_modules" && !path.is_symlink()
-        {
+        // What was built or installed here is not the repository's: see .gitignore.
+        let ours =
+            !matches!(name.as_str(), "target" | ".git" | "node_modules" | ".venv" | "corpus" | "artifacts");
+        if path.is_dir() && ours && !path.is_symlink() {
             files(&path, ending, found);
         } else if path.is_file() && name.ends_with(ending) {
             found.push(path);

@@ -29,7 +29,7 @@ class Client:
 CHAT = ("plain", "stream", "stream_usage", "tools", "error", "refusal", "refusal_stream", "abort")
 REACHING = ("plain", "stream", "tools", "error", "abort")
 NO_V1_MODELS = {case: "aimock has no /v1/models/M:generateContent" for case in REACHING}
-NO_COUNTS = {case: "aimock counts no tokens here" for case in ("plain", "stream", "abort")}
+NO_COUNTS = {case: "aimock counts no tokens here" for case in ("plain", "stream", "tools", "abort")}
 
 CLIENTS = [
     Client("openai (Python), chat", "openai_chat.py", "openai_chat", "gpt-4o-mini", "BadRequestError",

@@ -14,7 +14,7 @@ fn a_document_survives_the_round_trip() {
         "thresholds":[50,"9 USD"],"hold":"streaming","suspense":"estimate_after 24h","missing":"skip",
         "auto_renew":false,"on_expiry":"deactivate","rollover_cap_pct":20,
         "raise":{"amount":"5 USD","until":"2026-12-31","reason":"launch"},"fit":["wait","clamp"],
-        "wait_ms":500,"windows_max":9}"#;
+        "wait_ms":500,"windows_max":9,"idle_after":"2h"}"#;
     for json in [
         full,
         "{}",

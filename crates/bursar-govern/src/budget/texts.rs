@@ -150,19 +150,22 @@ pub(super) fn parse_suspense(text: &str) -> Result<SuspensePolicy, DocumentError
     if text == "hold" {
         return Ok(SuspensePolicy::Hold);
     }
-    let seconds = text.strip_prefix("estimate_after ").and_then(|duration| {
-        let (number, unit) = duration.split_at_checked(duration.len().checked_sub(1)?)?;
-        let factor: u32 = match unit {
-            "s" => 1,
-            "m" => 60,
-            "h" => 3_600,
-            "d" => 86_400,
-            _ => return None,
-        };
-        number.parse::<u32>().ok()?.checked_mul(factor).filter(|seconds| *seconds > 0)
-    });
+    let seconds = text.strip_prefix("estimate_after ").and_then(duration_s);
     let seconds = seconds.ok_or_else(|| word_error("suspense", text, &["hold", "estimate_after 24h"]))?;
     Ok(SuspensePolicy::EstimateAfter { seconds })
+}
+
+/// Seconds of `30s`, `5m`, `24h`, `7d`; none where it is something else, zero or too long.
+pub(super) fn duration_s(duration: &str) -> Option<u32> {
+    let (number, unit) = duration.split_at_checked(duration.len().checked_sub(1)?)?;
+    let factor: u32 = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    number.parse::<u32>().ok()?.checked_mul(factor).filter(|seconds| *seconds > 0)
 }
 
 pub(super) fn format_suspense(policy: SuspensePolicy) -> String {

@@ -1,9 +1,10 @@
 //! `bursar serve`: runs the server.
 
-use crate::config::{Checked, Config};
+use crate::config::{Checked, Config, Environment, Surroundings};
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::serve::{self, Running};
+use std::path::{Path, PathBuf};
 use tracing_subscriber::EnvFilter;
 
 /// Arguments of `bursar serve`.
@@ -22,6 +23,9 @@ pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure>
     let config = if has_file { context.checked_config()? } else { from_environment(context)? };
     let running = serve::start(&config, &context.surroundings())
         .map_err(|error| Failure::from(anyhow::Error::from(error)))?;
+    if let Some(path) = context.config_file() {
+        running.state.reload_by(reloading(path, context.environment.clone()));
+    }
     greet(context, &config, &running, has_file)?;
     let down = wait(&running)?;
     context.console.say("stopping: requests in flight may end, then the ledger closes");
@@ -79,16 +83,35 @@ fn greet(
     Ok(())
 }
 
+/// Reads the file again as it was read at the start. Listener, data directory and ledger stay as they are.
+fn reloading(path: PathBuf, environment: Environment) -> bursar_control::Reload {
+    Box::new(move |state| {
+        let read_file = |path: &Path| std::fs::read_to_string(path).map_err(|error| error.to_string());
+        let surroundings = Surroundings { environment: &environment, read_file: &read_file };
+        let text = read_file(&path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+        let checked = Config::read(&text, &path, &surroundings).map_err(|report| report.to_string())?;
+        serve::reload(&checked.config, &surroundings, state)
+            .map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+    })
+}
+
 /// Waits for Ctrl-C or SIGTERM, or for the ledger to go down: then the process must end.
 fn wait(running: &Running) -> Result<Option<String>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut term = signal(SignalKind::terminate())?;
-        tokio::select! {
-            pressed = tokio::signal::ctrl_c() => Ok(pressed.map(|()| None)?),
-            _ = term.recv() => Ok(None),
-            down = running.ledger.until_down() => Ok(Some(down.to_string())),
+        let mut hup = signal(SignalKind::hangup())?;
+        loop {
+            tokio::select! {
+                    pressed = tokio::signal::ctrl_c() => return Ok(pressed.map(|()| None)?),
+                _ = term.recv() => return Ok(None),
+                down = running.ledger.until_down() => return Ok(Some(down.to_string())),
+                _ = hup.recv() => match running.state.reload() {
+                    Ok(revision) => tracing::info!(revision, "configuration reloaded"),
+                    Err(problem) => tracing::error!("the configuration was not reloaded, the old one stays: {problem}"),
+                },
+            }
         }
     })
 }

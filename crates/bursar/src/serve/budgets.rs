@@ -56,6 +56,8 @@ pub(super) fn document(budget: &Budget) -> BudgetDocument {
         }),
         fit: budget.fit.iter().map(|fit: &Fit| fit.as_str().to_owned()).collect(),
         wait_ms: (budget.wait_ms != 2_000).then_some(budget.wait_ms),
+        idle_after: (budget.idle_after_s != bursar_ledger::IDLE_AFTER_S_DEFAULT)
+            .then(|| format!("{}s", budget.idle_after_s)),
         windows_max: (budget.windows_max != bursar_core::limits::WINDOWS_PER_BUDGET_DEFAULT)
             .then_some(budget.windows_max),
     }

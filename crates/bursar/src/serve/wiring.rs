@@ -153,6 +153,18 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     Ok(Running { address, recovery, differences, state, ledger, admin_token, server, control })
 }
 
+/// Brings settings, providers and models in line with a configuration that was read again.
+///
+/// # Errors
+/// See [`ServeError`]; the data plane keeps what it has then.
+pub fn reload(config: &Config, surroundings: &Surroundings<'_>, state: &State) -> Result<(), ServeError> {
+    let now = state.now();
+    let installed = install(config, surroundings, prices(&config.server.data_dir)?, now)?;
+    reconcile(&state.settings, config, surroundings, &random, now)?;
+    state.installed.store(Arc::new(installed));
+    Ok(())
+}
+
 impl Running {
     /// Stops accepting, lets requests in flight end, drains the journal and closes the ledger. Blocks.
     pub fn shutdown(self) {
