@@ -132,9 +132,13 @@ impl Ledger {
         for _ in 0..WINDOWS_EXAMINED_PER_TEND.div_ceil(WINDOWS_EXAMINED_AT_ONCE) {
             let slot = keeper.slot;
             let look = |engine: &bursar_ledger::Engine| engine.cold(now, slot, WINDOWS_EXAMINED_AT_ONCE);
-            let (images, next) = self.core.look(look)?;
+            let (last, (images, next)) = self.core.look_with_last(look)?;
             keeper.slot = next;
             if !images.is_empty() {
+                // The store must never know more than the journal: after a power cut the journal decides.
+                if self.core.synced() < last {
+                    self.core.commit()?;
+                }
                 self.windows.put(&images)?;
                 let windows: Vec<(WindowId, u64)> =
                     images.iter().map(|image| (image.id, image.changed)).collect();

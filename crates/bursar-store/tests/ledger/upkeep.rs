@@ -67,6 +67,18 @@ fn cold_windows_leave_memory_and_come_back_with_their_counters() {
 }
 
 #[test]
+fn the_store_of_cold_windows_never_knows_more_than_the_journal() {
+    let world = World::new(options(Durability::Sync));
+    world.hold(1, "ann", 250);
+    world.ledger.commit().unwrap();
+    world.bill(1, 250);
+    let decided = world.ledger.last();
+    assert!(world.ledger.synced_seq() < decided, "the settle alone starts no sync");
+    assert!(world.ledger.tend(at(7_200)).unwrap().paged_out > 0);
+    assert!(world.ledger.synced_seq() >= decided, "an image was stored before what it contains was synced");
+}
+
+#[test]
 fn the_journal_is_pruned_below_the_older_checkpoint_and_what_was_drained() {
     let world = World::new(options(Durability::Sync));
     spend(&world, 1, 40);
