@@ -18,7 +18,8 @@ pub(crate) struct Args {
 /// Runs the server until it is told to stop.
 pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&args.log).map_err(|error| Failure::usage(format!("--log: {error}")))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(context.console.colour);
+    log.with_writer(std::io::stderr).init();
     let has_file = context.config_file().is_some();
     let config = if has_file { context.checked_config()? } else { from_environment(context)? };
     let running = serve::start(&config, &context.surroundings())
