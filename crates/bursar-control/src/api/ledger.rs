@@ -10,7 +10,9 @@ use axum::http::StatusCode;
 use bursar_core::{Charge, ReservationId, Usd};
 use bursar_ledger::{Adjust, AdjustmentId, Audit, OpenReservation, Outcome, Settle, WindowId};
 use bursar_store::ledger::Applied;
+use bursar_store::settings::Stamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -115,15 +117,20 @@ async fn forgive(
     Json(input): Json<ForgiveInput>,
 ) -> Result<Json<Done>, Problem> {
     let audit = audit(&actor, &input.reason)?;
-    let applied = state.governor.ledger().forgive(state.now(), reservation(&id)?, audit);
-    done(&state, applied, "forgiven").await
+    let id = reservation(&id)?;
+    let before = standing(&state, id)?;
+    let applied = state.governor.ledger().forgive(state.now(), id, audit);
+    let done = done(&state, applied, "forgiven").await?;
+    let after = json!({ "state": "released", "reason": input.reason });
+    note(&state, &actor, &format!("reservation {id}"), &before, &after)?;
+    Ok(done)
 }
 
 #[utoipa::path(post, path = "/ledger/suspense/{id}/settle", tag = "ledger", params(("id" = String, Path)),
     request_body = SettleInput,
     responses((status = 200, body = Done), (status = 404, body = Problem), (status = 409, body = Problem)))]
 async fn settle(
-    _actor: Actor,
+    actor: Actor,
     Shared(state): Shared<Arc<State>>,
     Path(id): Path<String>,
     Json(input): Json<SettleInput>,
@@ -138,7 +145,12 @@ async fn settle(
     let charge = Charge { list, effective, tokens: input.tokens, requests: open.reserved.hold.requests };
     let settle = Settle { id, charge, estimated: false, record: Box::default() };
     let applied = state.governor.ledger().settle(state.now(), settle);
-    done(&state, applied, "settled").await
+    let before = shown(&open);
+    let done = done(&state, applied, "settled").await?;
+    let after = json!({ "state": "settled", "list_usd": list.to_string(), "effective_usd": effective.to_string(),
+        "tokens": input.tokens });
+    note(&state, &actor, &format!("reservation {id}"), &before, &after)?;
+    Ok(done)
 }
 
 #[utoipa::path(post, path = "/ledger/adjust", tag = "ledger", request_body = AdjustInput,
@@ -166,8 +178,9 @@ async fn adjust(
             values.iter().map(|value| value.as_ref().map_or("", |value| value.as_str())).collect();
         texts.join(",") == input.per.as_deref().unwrap_or_default()
     };
-    let window: Option<WindowId> =
-        standings.iter().find(|standing| wanted(&standing.per)).and_then(|standing| standing.window);
+    let found = standings.iter().find(|standing| wanted(&standing.per));
+    let settled = found.map_or(0, |standing| standing.settled);
+    let window: Option<WindowId> = found.and_then(|standing| standing.window);
     let window = window.ok_or_else(|| {
         Problem::new(
             StatusCode::NOT_FOUND,
@@ -181,7 +194,30 @@ async fn adjust(
         audit: audit(&actor, &input.reason)?,
     };
     let applied = state.governor.ledger().adjust(state.now(), adjust);
-    done(&state, applied, "adjusted").await
+    let done = done(&state, applied, "adjusted").await?;
+    let show = |amount: i64| budget.measure.format(amount);
+    let before = json!({ "settled": show(settled) });
+    let after = json!({ "settled": show(settled.saturating_add(amount)), "reason": input.reason });
+    note(&state, &actor, &format!("budget {} window {window}", input.budget), &before, &after)?;
+    Ok(done)
+}
+
+/// An open reservation as the audit trail shows it.
+fn shown(open: &OpenReservation) -> Value {
+    let hold = &open.reserved.hold;
+    json!({ "state": "suspense", "list_usd": hold.list.to_string(), "effective_usd": hold.effective.to_string(),
+        "tokens": hold.tokens })
+}
+
+fn standing(state: &State, id: ReservationId) -> Result<Value, Problem> {
+    let open = state.governor.ledger().open_reservation(id).map_err(|error| unavailable(&error))?;
+    Ok(open.as_ref().map_or(Value::Null, shown))
+}
+
+/// Notes a correction that the journal has already: both must be there before the operator is told that it is done.
+fn note(state: &State, actor: &Actor, name: &str, before: &Value, after: &Value) -> Result<(), Problem> {
+    let stamp = Stamp::new(&actor.name, state.now());
+    state.settings.change(&stamp, |change| change.note_correction(name, before, after)).map_err(Problem::from)
 }
 
 fn reservation(text: &str) -> Result<ReservationId, Problem> {

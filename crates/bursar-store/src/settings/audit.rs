@@ -26,6 +26,8 @@ words! {
         TurnOn = "turn_on",
         /// A kill switch was turned off.
         TurnOff = "turn_off",
+        /// The ledger was corrected; the journal has the entry, this says it beside everything else.
+        Correct = "correct",
         /// Old entries were deleted by retention.
         Retain = "retain",
     }
@@ -107,6 +109,18 @@ impl Settings {
 }
 
 impl Change<'_> {
+    /// Notes a correction of the ledger, which keeps it in its own journal: what it was about, before and after.
+    ///
+    /// # Errors
+    /// See [`SettingsError`].
+    pub fn note_correction(
+        &mut self,
+        name: &str,
+        before: &serde_json::Value,
+        after: &serde_json::Value,
+    ) -> Result<(), SettingsError> {
+        self.audit(Action::Correct, Object::Ledger, name, Some(before), Some(after))
+    }
     /// Deletes at most a batch of entries that are older than `before`, and answers how many. Entries of the last
     /// [`AUDIT_KEPT_S_MIN`] seconds stay. Call again until it answers 0.
     ///

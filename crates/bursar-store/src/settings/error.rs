@@ -31,6 +31,8 @@ words! {
         Throttle = "throttle",
         /// A value of the meta table.
         Meta = "meta",
+        /// A reservation or window of the ledger that somebody corrected.
+        Ledger = "ledger",
         /// The audit itself.
         Audit = "audit",
     }

@@ -61,6 +61,9 @@ const STEPS: &[Step] = &[
     ("put_meta", |c| {
         c.put_meta("salt", PLAIN[1].as_bytes().iter().rev().copied().collect::<Vec<_>>().as_slice())
     }),
+    ("note_correction", |c| {
+        c.note_correction("window w1", &json!({ "settled": "1" }), &json!({ "settled": "2" }))
+    }),
     ("retain_audit", |c| c.retain_audit(at(30)).map(drop)),
 ];
 
