@@ -16,7 +16,6 @@ use http::request::Parts;
 use http::{HeaderMap, Request, StatusCode};
 use hyper::body::Incoming;
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -52,12 +51,7 @@ impl Worker {
 ///
 /// # Errors
 /// Never: what goes wrong is an answer too.
-pub async fn handle(
-    worker: Arc<Worker>,
-    peer: SocketAddr,
-    request: Request<Incoming>,
-) -> Result<Answer, Infallible> {
-    let _ = peer;
+pub async fn handle(worker: Arc<Worker>, request: Request<Incoming>) -> Result<Answer, Infallible> {
     let (parts, body) = request.into_parts();
     if worker.gateway.control.serves(parts.uri.path()) {
         return Ok(control(&worker, parts, body).await);

@@ -85,11 +85,11 @@ async fn serve(listener: TcpListener, worker: Arc<Worker>, mut stopped: watch::R
             _ = stopped.wait_for(|stop| *stop) => break,
         };
         let stream = match accepted {
-            Ok((stream, peer)) => {
+            Ok((stream, _peer)) => {
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "cannot set TCP_NODELAY");
                 }
-                (stream, peer)
+                stream
             }
             Err(error) => {
                 // Out of file descriptors, or a connection that ended in the queue: wait a moment, go on.
@@ -98,9 +98,8 @@ async fn serve(listener: TcpListener, worker: Arc<Worker>, mut stopped: watch::R
                 continue;
             }
         };
-        let (stream, peer) = stream;
         let worker = Arc::clone(&worker);
-        let service = service_fn(move |request| exchange::handle(Arc::clone(&worker), peer, request));
+        let service = service_fn(move |request| exchange::handle(Arc::clone(&worker), request));
         let connection = server_builder().serve_connection(TokioIo::new(stream), service).into_owned();
         let connection = connections.watch(connection);
         tasks.spawn(async move {

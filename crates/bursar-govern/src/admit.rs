@@ -232,7 +232,7 @@ impl Governor {
         };
         let conditions = quote::conditions(ask.bound, story.api_format, story.created_at);
         let fits = refuse::fits(&denial.room, &ask.deployment.price.row, ask.bound, &conditions, quote);
-        let refusal = refuse::from_denial(&denial, request_id, self.now(), fits);
+        let refusal = refuse::from_denial(&denial, request_id, fits);
         if !denial.blocking.is_empty() && denial.blocking.iter().all(|blocked| blocked.per_attempt) {
             story
                 .skipped

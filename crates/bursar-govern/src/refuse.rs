@@ -3,18 +3,13 @@
 use crate::quote::AttemptQuote;
 use bursar_core::refusal::Blocking;
 use bursar_core::text::money;
-use bursar_core::{Code, Measure, Multiplier, Refusal, RequestBound, RequestId, Timestamp, Usd};
+use bursar_core::{Code, Measure, Multiplier, Refusal, RequestBound, RequestId, Usd};
 use bursar_ledger::{Denial, Room};
 use bursar_pricing::{Conditions, PriceRow};
 
 /// A refusal that tells everything the denial knows.
 #[must_use]
-pub fn from_denial(
-    denial: &Denial,
-    request_id: RequestId,
-    now: Timestamp,
-    fits_max_output: Option<u64>,
-) -> Refusal {
+pub fn from_denial(denial: &Denial, request_id: RequestId, fits_max_output: Option<u64>) -> Refusal {
     let blocking: Vec<Blocking> = denial.blocking.iter().map(|blocked| blocked.numbers.clone()).collect();
     let mut message = match (denial.code, blocking.first()) {
         (Code::BudgetRequired, _) => {
@@ -27,7 +22,6 @@ pub fn from_denial(
         message.push_str(&format!("; an output limit of {fits} tokens would fit"));
     }
     let retry_after_s = denial.code.is_retryable().then_some(1);
-    let _ = now;
     Refusal { code: denial.code, message, request_id, blocking, fits_max_output, retry_after_s }
 }
 
