@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::metrics::Metrics;
+use crate::throttle::{House, Throttler};
 
 /// Everything that the control plane works on.
 pub struct State {
@@ -25,6 +26,8 @@ pub struct State {
     pub installed: ArcSwap<Installed>,
     /// Numbers for `/metrics`.
     pub metrics: Arc<Metrics>,
+    /// The evaluator of throttles.
+    pub throttle: Throttler,
     revision: AtomicU64,
     reload: OnceLock<Reload>,
 }
@@ -62,6 +65,7 @@ impl State {
             records,
             installed: ArcSwap::from_pointee(installed),
             metrics,
+            throttle: Throttler::default(),
             revision: AtomicU64::new(0),
             reload: OnceLock::new(),
         })
@@ -110,7 +114,12 @@ impl State {
         let directory: Directory = assemble::directory(&snapshot, &self.installed.load(), revision)?;
         self.publish_budgets(&snapshot.budgets)?;
         self.governor.replace_directory(directory);
+        self.throttle.ask();
         Ok(())
+    }
+    /// Evaluates throttles if it is time or anything asks for it; whether it did. Blocks on the disk.
+    pub fn tend_throttles(&self) -> bool {
+        self.throttle.tick(House { settings: &self.settings, governor: &self.governor }, self.now())
     }
     /// Puts what the ledger does not have yet, and removes what the settings no longer have.
     fn publish_budgets(&self, rows: &[BudgetRow]) -> Result<(), ControlError> {
