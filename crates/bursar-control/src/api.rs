@@ -10,6 +10,7 @@ mod projects;
 mod providers;
 mod reload;
 mod requests;
+mod throttle;
 mod users;
 
 use crate::state::State;
@@ -50,6 +51,7 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(ledger::routes())
         .merge(providers::routes())
         .merge(prices::routes())
+        .merge(throttle::routes())
         .merge(reload::routes())
         .merge(audit::routes());
     OpenApiRouter::with_openapi(Document::openapi()).nest("/admin/v1", v1)

@@ -14,10 +14,10 @@ mod watch;
 pub(crate) use evaluate::Subjected;
 pub use judge::{Shown, Spend, Status, Verdict, judge};
 pub use keeper::Throttler;
-pub(crate) use keeper::{Age, Board, Decision, House};
+pub(crate) use keeper::{Decision, House};
 pub(crate) use rules::RulesView;
 pub use rules::{Projection, Rules};
-pub(crate) use watch::Subject;
+pub(crate) use watch::{Subject, Watched};
 
 #[cfg(test)]
 mod tests;

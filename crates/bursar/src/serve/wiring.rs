@@ -6,6 +6,7 @@ use super::install::{InstallError, install};
 use super::reconcile::{Difference, ReconcileError, reconcile};
 use super::surroundings::{SystemClock, boot_id, random};
 use crate::config::{Config, Durability, RefusalStatus, Surroundings};
+use bursar_control::throttle::{Projection, Rules};
 use bursar_control::{ControlError, Drainer, Metrics, State, Watcher};
 use bursar_core::Timestamp;
 use bursar_gateway::intake::Intake;
@@ -130,6 +131,9 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let state =
         State::new(Arc::clone(&settings), Arc::clone(&governor), Arc::clone(&records), installed, metrics);
     state.publish()?;
+    // Who was throttled before is throttled again before the first request.
+    state.throttle.set_rules(throttle_rules(config));
+    state.tend_throttles();
     let drainer =
         Drainer::new(Arc::clone(&ledger), records, settings, watcher).map_err(ControlError::from)?;
     let control = ControlPlane::start(&state, drainer).map_err(ServeError::Thread)?;
@@ -162,7 +166,25 @@ pub fn reload(config: &Config, surroundings: &Surroundings<'_>, state: &State) -
     let installed = install(config, surroundings, prices(&config.server.data_dir)?, now)?;
     reconcile(&state.settings, config, surroundings, &random, now)?;
     state.installed.store(Arc::new(installed));
+    state.throttle.set_rules(throttle_rules(config));
     Ok(())
+}
+
+fn throttle_rules(config: &Config) -> Rules {
+    let declared = &config.throttle;
+    Rules {
+        enabled: declared.enabled,
+        shadow: declared.shadow,
+        engage_ratio: declared.engage_ratio,
+        release_ratio: declared.release_ratio,
+        projection: match declared.projection {
+            crate::config::Projection::CalendarDay => Projection::CalendarDay,
+            crate::config::Projection::ElapsedFraction => Projection::ElapsedFraction,
+        },
+        min_elapsed_days: declared.min_elapsed_days,
+        min_spend_pct: declared.min_spend_pct,
+        evaluate_s: declared.evaluate_s,
+    }
 }
 
 impl Running {

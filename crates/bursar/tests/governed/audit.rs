@@ -43,6 +43,11 @@ fn cases(route: &str) -> Option<Case> {
         "post /admin/v1/ledger/adjust" => {
             case(true, true, json!({"budget": "daily", "amount": "0.5", "reason": "a test"}))
         }
+        "post /admin/v1/throttle" => {
+            case(false, true, json!({"provider": "fake", "throttled": false, "reason": "a test"}))
+        }
+        // No budget is over the provider: what is cleared is gone, and the newest entry says so.
+        "delete /admin/v1/throttle/{provider}" => case(true, false, Value::Null),
         _ => None,
     }
 }
@@ -64,7 +69,7 @@ async fn every_route_that_changes_something_is_audited() {
     routes.sort_by_key(|route| (route.starts_with("delete"), !route.starts_with("post /admin/v1/projects")));
     let mut missing = Vec::new();
     let mut things: BTreeMap<&str, String> =
-        BTreeMap::from([("projects", "alpha".into()), ("users", "ann".into())]);
+        BTreeMap::from([("projects", "alpha".into()), ("users", "ann".into()), ("throttle", "fake".into())]);
     for route in &routes {
         if HARMLESS.contains(&route.as_str()) {
             continue;
