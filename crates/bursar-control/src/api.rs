@@ -10,6 +10,7 @@ mod projects;
 mod providers;
 mod reload;
 mod requests;
+mod simulate;
 mod throttle;
 mod users;
 
@@ -47,6 +48,7 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(keys::routes())
         .merge(budgets::routes())
         .merge(checks::routes())
+        .merge(simulate::routes())
         .merge(requests::routes())
         .merge(ledger::routes())
         .merge(providers::routes())

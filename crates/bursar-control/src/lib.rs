@@ -11,6 +11,7 @@ mod metrics;
 mod observer;
 mod page;
 mod problem;
+pub mod simulate;
 mod state;
 pub mod throttle;
 
