@@ -9,4 +9,5 @@ mod process;
 mod races;
 mod refusals;
 mod secrets;
+mod simulate;
 mod throttle;
