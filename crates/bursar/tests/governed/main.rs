@@ -1,6 +1,7 @@
 //! Stories of governed requests through a whole Bursar, judged by the fake provider's own bill.
 
 mod audit;
+mod disk_full;
 mod endings;
 mod house;
 mod kill;
