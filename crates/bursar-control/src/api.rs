@@ -9,6 +9,7 @@ mod prices;
 mod projects;
 mod providers;
 mod reload;
+mod reprice;
 mod requests;
 mod users;
 
@@ -50,6 +51,7 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(ledger::routes())
         .merge(providers::routes())
         .merge(prices::routes())
+        .merge(reprice::routes())
         .merge(reload::routes())
         .merge(audit::routes());
     OpenApiRouter::with_openapi(Document::openapi()).nest("/admin/v1", v1)

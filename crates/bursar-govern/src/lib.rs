@@ -14,6 +14,7 @@ pub mod ports;
 pub mod quote;
 pub mod record;
 pub mod refuse;
+pub mod reprice;
 pub mod reservation;
 pub mod route;
 pub mod seal;

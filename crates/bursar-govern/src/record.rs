@@ -3,8 +3,10 @@
 use crate::story::{AttemptEnd, Status, Story};
 use bursar_core::{Charge, UsageClass};
 use bursar_ledger::{HeldWindow, Record as Bytes};
-use bursar_pricing::RateClass;
-use bursar_store::records::{self, Attempt, AttemptOutcome, LineUsed, PriceUsed, Record, WindowUsed};
+use bursar_pricing::{Cost, RateClass};
+use bursar_store::records::{
+    self, Attempt, AttemptOutcome, LineUsed, PriceDetail, PriceSource, PriceUsed, Record, WindowUsed,
+};
 
 /// The record's bytes, in the store's own codec.
 #[must_use]
@@ -82,18 +84,7 @@ pub fn of(story: &Story) -> Record {
 fn price(story: &Story) -> Option<PriceUsed> {
     let priced = story.price.as_ref()?;
     let cost = story.cost.as_ref();
-    let lines = cost.map(|cost| {
-        let line = |line: &bursar_pricing::Line| LineUsed {
-            class: match line.class {
-                RateClass::Usage(class) => Some(class),
-                RateClass::Request => None,
-            },
-            units: line.units,
-            rate: line.rate,
-            amount_pico: line.amount_pico,
-        };
-        cost.lines.iter().map(line).collect()
-    });
+    let lines = cost.map(lines);
     Some(PriceUsed {
         id: priced.row.id().to_string(),
         tier_index: cost.and_then(|cost| cost.tier_index).and_then(|index| u32::try_from(index).ok()),
@@ -102,7 +93,35 @@ fn price(story: &Story) -> Option<PriceUsed> {
         multiplier: story.multiplier,
         lines: lines.unwrap_or_default(),
         provider_cost_pico: story.billed_pico,
+        detail: PriceDetail {
+            source: Some(match priced.source {
+                bursar_pricing::PriceSource::Book => PriceSource::Book,
+                bursar_pricing::PriceSource::Deployment => PriceSource::Deployment,
+                bursar_pricing::PriceSource::FallbackPrice => PriceSource::FallbackPrice,
+                bursar_pricing::PriceSource::Free => PriceSource::Free,
+            }),
+            rates: cost.and_then(|cost| priced.row.path(cost.place)),
+            region: story.region.clone(),
+            unpriced: cost.map(|cost| cost.unpriced.to_vec()).unwrap_or_default(),
+            failed: story.charged_as_failed,
+            several_models: story.several_models,
+        },
     })
+}
+
+/// The lines of a cost as a record keeps them.
+#[must_use]
+pub fn lines(cost: &Cost) -> Vec<LineUsed> {
+    let line = |line: &bursar_pricing::Line| LineUsed {
+        class: match line.class {
+            RateClass::Usage(class) => Some(class),
+            RateClass::Request => None,
+        },
+        units: line.units,
+        rate: line.rate,
+        amount_pico: line.amount_pico,
+    };
+    cost.lines.iter().map(line).collect()
 }
 
 fn window_used(window: &HeldWindow, story: &Story, charge: &Charge) -> WindowUsed {

@@ -46,7 +46,9 @@ use crate::journal::Seq;
 pub use error::{RecordError, RecordsError};
 pub use list::RecordFilter;
 pub use month::Month;
-pub use record::{Attempt, AttemptOutcome, LineUsed, PriceUsed, Record, WindowUsed};
+pub use record::{
+    Attempt, AttemptOutcome, LineUsed, PriceDetail, PriceSource, PriceUsed, Record, WindowUsed,
+};
 pub use recount::{Difference, Recount};
 pub use retention::Retained;
 pub use roll::Sums;
