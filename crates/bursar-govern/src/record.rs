@@ -1,9 +1,9 @@
 //! From a story to the record that the settle entry carries.
 
 use crate::story::{AttemptEnd, Status, Story};
-use bursar_core::{Charge, UsageClass};
+use bursar_core::{Charge, Rate, UsageClass};
 use bursar_ledger::{HeldWindow, Record as Bytes};
-use bursar_pricing::RateClass;
+use bursar_pricing::{Cost, PriceRow, RateClass};
 use bursar_store::records::{self, Attempt, AttemptOutcome, LineUsed, PriceUsed, Record, WindowUsed};
 
 /// The record's bytes, in the store's own codec.
@@ -92,7 +92,9 @@ fn price(story: &Story) -> Option<PriceUsed> {
             rate: line.rate,
             amount_pico: line.amount_pico,
         };
-        cost.lines.iter().map(line).collect()
+        let mut lines: Vec<LineUsed> = cost.lines.iter().map(line).collect();
+        lines.extend(input_rate(&priced.row, cost, &lines));
+        lines
     });
     Some(PriceUsed {
         id: priced.row.id().to_string(),
@@ -103,6 +105,23 @@ fn price(story: &Story) -> Option<PriceUsed> {
         lines: lines.unwrap_or_default(),
         provider_cost_pico: story.billed_pico,
     })
+}
+
+/// At which rate cached tokens would have been input, where no line of input says it: a line of no units. Reports weigh
+/// what caching saved by it.
+fn input_rate(row: &PriceRow, cost: &Cost, lines: &[LineUsed]) -> Option<LineUsed> {
+    const CACHED: [UsageClass; 3] =
+        [UsageClass::CacheRead, UsageClass::CacheWrite5m, UsageClass::CacheWrite1h];
+    if lines.iter().any(|line| line.class == Some(UsageClass::Input)) {
+        return None;
+    }
+    let cached = lines.iter().find(|line| line.class.is_some_and(|class| CACHED.contains(&class)))?;
+    let card = row.card(cost.place)?;
+    let stated = u128::from(card.rate(cached.class?).pico()).max(1);
+    // What a region adds to one rate it adds to the other.
+    let scaled = u128::from(card.rate(UsageClass::Input).pico()) * u128::from(cached.rate.pico()) / stated;
+    let rate = Rate::from_pico(u64::try_from(scaled).unwrap_or(u64::MAX));
+    Some(LineUsed { class: Some(UsageClass::Input), units: 0, rate, amount_pico: 0 })
 }
 
 fn window_used(window: &HeldWindow, story: &Story, charge: &Charge) -> WindowUsed {
