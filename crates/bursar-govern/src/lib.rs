@@ -20,7 +20,9 @@ pub mod route;
 pub mod seal;
 pub mod settle;
 pub mod story;
+pub mod throttled;
 pub mod waiters;
 
 pub use directory::Directory;
 pub use governor::Governor;
+pub use throttled::{Throttled, Why};
