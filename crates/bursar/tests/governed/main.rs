@@ -1,6 +1,7 @@
 //! Stories of governed requests through a whole Bursar, judged by the fake provider's own bill.
 
 mod audit;
+mod elsewhere;
 mod endings;
 mod house;
 mod kill;
