@@ -2,6 +2,7 @@
 
 mod audit;
 mod disk_full;
+mod elsewhere;
 mod endings;
 mod house;
 mod kill;
