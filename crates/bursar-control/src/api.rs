@@ -4,6 +4,7 @@ mod audit;
 mod budgets;
 mod checks;
 mod keys;
+mod kill;
 mod ledger;
 mod prices;
 mod projects;
@@ -46,6 +47,7 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(keys::routes())
         .merge(budgets::routes())
         .merge(checks::routes())
+        .merge(kill::routes())
         .merge(requests::routes())
         .merge(ledger::routes())
         .merge(providers::routes())

@@ -3,6 +3,7 @@
 use crate::calibrate::Calibration;
 use crate::directory::Directory;
 use crate::identify::{Caller, Claims, identify};
+use crate::kill::Kills;
 use crate::ports::Ports;
 use crate::story::{Status, Story};
 use crate::waiters::Waiters;
@@ -22,6 +23,7 @@ pub struct Governor {
     ledger: Arc<Ledger>,
     pub(crate) waiters: Waiters<WindowId>,
     pub(crate) calibration: Calibration,
+    kills: Kills,
     ports: Ports,
 }
 
@@ -34,6 +36,7 @@ impl Governor {
             ledger,
             waiters: Waiters::new(WAITING_MAX),
             calibration: Calibration::default(),
+            kills: Kills::default(),
             ports,
         })
     }
@@ -50,6 +53,11 @@ impl Governor {
     #[must_use]
     pub fn ledger(&self) -> &Arc<Ledger> {
         &self.ledger
+    }
+    /// The kill switches.
+    #[must_use]
+    pub fn kills(&self) -> &Kills {
+        &self.kills
     }
     /// The clock, randomness and observer.
     #[must_use]

@@ -21,7 +21,8 @@ pub struct Deployment {
 pub struct Skipped {
     /// The provider's name.
     pub provider: String,
-    /// One of the fixed words: `family`, `not_allowed`, `no_price`, `refused`, `unreachable`, `upstream_error`.
+    /// One of the fixed words: `family`, `not_allowed`, `no_price`, `refused`, `killed`, `unreachable`,
+    /// `upstream_error`.
     pub reason: &'static str,
 }
 
