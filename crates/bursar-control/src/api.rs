@@ -6,6 +6,7 @@ mod budgets;
 mod calls;
 mod checks;
 mod keys;
+mod kill;
 mod ledger;
 mod prices;
 mod projects;
@@ -51,6 +52,7 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(keys::routes())
         .merge(budgets::routes())
         .merge(checks::routes())
+        .merge(kill::routes())
         .merge(requests::routes())
         .merge(usage::routes())
         .merge(reservations::routes())

@@ -94,12 +94,7 @@ fn price(story: &Story) -> Option<PriceUsed> {
         lines: lines.unwrap_or_default(),
         provider_cost_pico: story.billed_pico,
         detail: PriceDetail {
-            source: Some(match priced.source {
-                bursar_pricing::PriceSource::Book => PriceSource::Book,
-                bursar_pricing::PriceSource::Deployment => PriceSource::Deployment,
-                bursar_pricing::PriceSource::FallbackPrice => PriceSource::FallbackPrice,
-                bursar_pricing::PriceSource::Free => PriceSource::Free,
-            }),
+            source: Some(source(priced.source)),
             rates: cost.and_then(|cost| priced.row.path(cost.place)),
             region: story.region.clone(),
             unpriced: cost.map(|cost| cost.unpriced.to_vec()).unwrap_or_default(),
@@ -107,6 +102,17 @@ fn price(story: &Story) -> Option<PriceUsed> {
             several_models: story.several_models,
         },
     })
+}
+
+/// Where a price came from, as a record keeps it.
+#[must_use]
+pub const fn source(source: bursar_pricing::PriceSource) -> PriceSource {
+    match source {
+        bursar_pricing::PriceSource::Book => PriceSource::Book,
+        bursar_pricing::PriceSource::Deployment => PriceSource::Deployment,
+        bursar_pricing::PriceSource::FallbackPrice => PriceSource::FallbackPrice,
+        bursar_pricing::PriceSource::Free => PriceSource::Free,
+    }
 }
 
 /// The lines of a cost as a record keeps them.
