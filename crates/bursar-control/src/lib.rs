@@ -7,6 +7,7 @@ mod api;
 mod auth;
 mod drain;
 mod health;
+mod kill;
 mod metrics;
 mod observer;
 mod page;
@@ -17,6 +18,7 @@ pub mod throttle;
 
 pub use api::{openapi, router};
 pub use drain::{DrainError, Drainer};
+pub use kill::{EXPIRING_S, KillOrder};
 pub use metrics::Metrics;
 pub use observer::Watcher;
 pub use state::{ControlError, Reload, State};

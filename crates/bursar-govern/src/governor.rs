@@ -3,6 +3,7 @@
 use crate::calibrate::Calibration;
 use crate::directory::Directory;
 use crate::identify::{Caller, Claims, identify};
+use crate::kill::Kills;
 use crate::ports::Ports;
 use crate::story::{Status, Story};
 use crate::throttled::Throttled;
@@ -24,6 +25,7 @@ pub struct Governor {
     ledger: Arc<Ledger>,
     pub(crate) waiters: Waiters<WindowId>,
     pub(crate) calibration: Calibration,
+    kills: Kills,
     ports: Ports,
 }
 
@@ -37,6 +39,7 @@ impl Governor {
             ledger,
             waiters: Waiters::new(WAITING_MAX),
             calibration: Calibration::default(),
+            kills: Kills::default(),
             ports,
         })
     }
@@ -62,6 +65,11 @@ impl Governor {
     #[must_use]
     pub fn ledger(&self) -> &Arc<Ledger> {
         &self.ledger
+    }
+    /// The kill switches.
+    #[must_use]
+    pub fn kills(&self) -> &Kills {
+        &self.kills
     }
     /// The clock, randomness and observer.
     #[must_use]

@@ -22,7 +22,7 @@ pub struct Deployment {
 pub struct Skipped {
     /// The provider's name.
     pub provider: String,
-    /// One of the fixed words: `family`, `not_allowed`, `no_price`, `throttled`, `refused`, `unreachable`,
+    /// One of the fixed words: `family`, `not_allowed`, `no_price`, `throttled`, `refused`, `killed`, `unreachable`,
     /// `upstream_error`.
     pub reason: &'static str,
 }

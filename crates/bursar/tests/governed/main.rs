@@ -1,6 +1,8 @@
 //! Stories of governed requests through a whole Bursar, judged by the fake provider's own bill.
 
 mod audit;
+mod disk_full;
+mod elsewhere;
 mod endings;
 mod house;
 mod kill;
@@ -8,6 +10,7 @@ mod openapi;
 mod process;
 mod races;
 mod refusals;
+mod reprice;
 mod secrets;
 mod simulate;
 mod throttle;

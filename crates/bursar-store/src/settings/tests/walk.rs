@@ -63,6 +63,20 @@ const STEPS: &[Step] = &[
         c.delete_throttle(&before, &[])
     }),
     ("put_throttle_rules", |c| c.put_throttle_rules(&json!({ "enabled": true }), &[])),
+    ("note_kill_switch", |c| {
+        let on = KillSwitch {
+            id: 0,
+            scope: platform(),
+            reason: "a file".to_owned(),
+            cut_streams: true,
+            actor: "file KILL".to_owned(),
+            since: at(1),
+            until: None,
+            lifted_at: None,
+            lifted_by: None,
+        };
+        c.note_kill_switch("platform (file KILL)", None, Some(&on))
+    }),
     ("put_meta", |c| {
         c.put_meta("salt", PLAIN[1].as_bytes().iter().rev().copied().collect::<Vec<_>>().as_slice())
     }),
