@@ -1,5 +1,6 @@
 //! The routes of `/admin/v1` and the OpenAPI document that is generated from them.
 
+mod alerts;
 mod audit;
 mod balance;
 mod budgets;
@@ -65,6 +66,7 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(reprice::routes())
         .merge(throttle::routes())
         .merge(reload::routes())
+        .merge(alerts::routes())
         .merge(audit::routes());
     OpenApiRouter::with_openapi(Document::openapi()).nest("/admin/v1", v1).merge(balance::routes())
 }

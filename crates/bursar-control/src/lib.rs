@@ -3,6 +3,7 @@
 //! Invariant: nothing here can slow a request down or block it. There is no second, private API: command line and pages
 //! use what is served here.
 
+pub mod alert;
 mod api;
 mod auth;
 mod drain;

@@ -11,6 +11,7 @@ use bursar_store::settings::{BudgetRow, Change, ManagedBy, Settings, SettingsErr
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::alert::AlertDesk;
 use crate::kill::KillDesk;
 use crate::metrics::Metrics;
 use crate::throttle::{House, Throttler};
@@ -30,6 +31,8 @@ pub struct State {
     pub(crate) kill_desk: KillDesk,
     /// The evaluator of throttles.
     pub throttle: Throttler,
+    /// Alerts and the channels they go to.
+    pub alerts: AlertDesk,
     revision: AtomicU64,
     reload: OnceLock<Reload>,
 }
@@ -69,6 +72,7 @@ impl State {
             metrics,
             kill_desk: KillDesk::default(),
             throttle: Throttler::default(),
+            alerts: AlertDesk::default(),
             revision: AtomicU64::new(0),
             reload: OnceLock::new(),
         })
