@@ -17,6 +17,7 @@ mod text;
 pub use channel::{Channel, ChannelKind, Language, Mail, MailSecurity, QuietHours};
 pub use desk::{AlertDesk, deliver_alerts};
 pub use limits::ATTEMPTS_DEFAULT;
+pub use mail::is_mail_address;
 pub use send::SecretText;
 
 pub(crate) use desk::test_channel;

@@ -1,7 +1,7 @@
 //! The command line: which commands there are, what they share, and how each ends.
 
 use crate::commands::{
-    budget, check, completions, cost, demo, explain, init, key, kill, ledger, man, meter, mock, price,
+    alert, budget, check, completions, cost, demo, explain, init, key, kill, ledger, man, meter, mock, price,
     project, provider, reload, replay, request, serve, throttle, user,
 };
 use crate::config::Environment;
@@ -73,6 +73,9 @@ enum Command {
     /// Who is routed away from, and a person's decisions about it
     #[command(subcommand)]
     Throttle(throttle::Command),
+    /// What people were told, and whether channels work
+    #[command(subcommand)]
+    Alert(alert::Command),
     /// Records of requests
     #[command(subcommand)]
     Request(request::Command),
@@ -142,6 +145,7 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<(), Failure> 
         Command::Budget(command) => budget::run(command, context),
         Command::Kill(command) => kill::run(command, context),
         Command::Throttle(command) => throttle::run(command, context),
+        Command::Alert(command) => alert::run(command, context),
         Command::Request(command) => request::run(command, context),
         Command::Explain(args) => explain::run(&args, context),
         Command::Price(command) => price::run(command, context),

@@ -1,5 +1,6 @@
 //! One small file per command: its arguments and what it does.
 
+pub(crate) mod alert;
 pub(crate) mod budget;
 pub(crate) mod check;
 pub(crate) mod completions;

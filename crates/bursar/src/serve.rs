@@ -1,5 +1,6 @@
 //! `bursar serve`: opens the stores, wires the planes, and ends them in order.
 
+mod alerts;
 mod budgets;
 mod control;
 mod first_start;

@@ -13,6 +13,12 @@ use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use std::time::{Duration, SystemTime};
 
+/// Whether a text is a mail address, with or without a name before it.
+#[must_use]
+pub fn is_mail_address(text: &str) -> bool {
+    text.parse::<Mailbox>().is_ok()
+}
+
 /// Sends one mail. The problem says nothing of the login.
 pub(super) async fn send(mail: &Mail, channel: &Channel, alerts: &[Alert], now: Timestamp) -> Result<(), String> {
     let message = message(mail, channel, alerts, now)?;

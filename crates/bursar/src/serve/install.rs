@@ -21,6 +21,14 @@ pub enum InstallError {
         /// What is wrong, without the secret.
         problem: String,
     },
+    /// A secret of a channel that was there at the check is gone, or its time zone.
+    #[error("alerts.{channel}: {problem}")]
+    Channel {
+        /// Whose.
+        channel: String,
+        /// What is wrong, without the secret.
+        problem: String,
+    },
     /// A deployment's own price cannot be used.
     #[error("models.{model:?}: the price cannot be used: {problem}")]
     Price {

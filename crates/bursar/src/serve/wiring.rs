@@ -1,5 +1,6 @@
 //! Wiring: opens what is on disk, builds the planes over it, and ends them in order.
 
+use super::alerts::channels;
 use super::control::ControlPlane;
 use super::first_start::{FirstStartError, admin_token};
 use super::install::{InstallError, install};
@@ -132,6 +133,7 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let governor = Governor::new(Directory::default(), Arc::clone(&ledger), ports);
     let state =
         State::new(Arc::clone(&settings), Arc::clone(&governor), Arc::clone(&records), installed, metrics);
+    state.alerts.set_channels(channels(config, surroundings)?);
     state.publish()?;
     // Who was throttled before is throttled again before the first request.
     state.throttle.set_rules(throttle_rules(config));
@@ -167,9 +169,11 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
 pub fn reload(config: &Config, surroundings: &Surroundings<'_>, state: &State) -> Result<(), ServeError> {
     let now = state.now();
     let installed = install(config, surroundings, prices(&config.server.data_dir)?, now)?;
+    let channels = channels(config, surroundings)?;
     reconcile(&state.settings, config, surroundings, &random, now)?;
     state.installed.store(Arc::new(installed));
     state.throttle.set_rules(throttle_rules(config));
+    state.alerts.set_channels(channels);
     Ok(())
 }
 
