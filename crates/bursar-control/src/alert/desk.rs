@@ -174,7 +174,7 @@ async fn tell(state: &State, channel: &Channel, courier: &Courier) {
 }
 
 /// What goes into the next message: what failed together is sent together again, under the same id.
-fn batch(channel: &Channel, rows: Vec<(Alert, u32, Timestamp)>, now: Timestamp) -> (Vec<Alert>, u32) {
+pub(super) fn batch(channel: &Channel, rows: Vec<(Alert, u32, Timestamp)>, now: Timestamp) -> (Vec<Alert>, u32) {
     let Some((_, attempts, due_at)) = rows.first().map(|(alert, attempts, due_at)| (alert.id, *attempts, *due_at))
     else {
         return (Vec::new(), 0);

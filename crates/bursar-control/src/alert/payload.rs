@@ -84,7 +84,7 @@ fn webhook(alerts: &[Alert], text: &Text, now: Timestamp) -> Value {
 
 /// The headers of Standard Webhooks: HMAC-SHA256 over `id.timestamp.body`, as the specification's section "Signature scheme"
 /// says.
-fn standard(
+pub(super) fn standard(
     secret: Option<&SecretText>,
     id: &str,
     now: Timestamp,

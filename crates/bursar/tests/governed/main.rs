@@ -1,5 +1,6 @@
 //! Stories of governed requests through a whole Bursar, judged by the fake provider's own bill.
 
+mod alerts;
 mod audit;
 mod disk_full;
 mod elsewhere;
@@ -9,6 +10,7 @@ mod kill;
 mod openapi;
 mod process;
 mod races;
+mod receivers;
 mod refusals;
 mod reprice;
 mod secrets;
