@@ -76,6 +76,7 @@ impl Governor {
             attempt: u16::try_from(story.attempts.len()).unwrap_or(u16::MAX),
         };
         let attributes = attempt_attributes(caller, &ask, &story);
+        let quote = self.calibrated(quote, &ask, &attributes, &story);
         let hold = Charge { requests: i64::from(!counted(&story)), ..quote.hold };
         if quote.quote.unbounded.is_some()
             && self.needs_bound(&attributes, story.created_at)

@@ -1,6 +1,6 @@
 //! The governor: the one object that the gateway asks. Holds the directory, the ledger, and the lines of those who wait.
 
-use crate::calibrate::Calibration;
+use crate::calibrate::Calibrations;
 use crate::directory::Directory;
 use crate::identify::{Caller, Claims, identify};
 use crate::ports::Ports;
@@ -21,7 +21,7 @@ pub struct Governor {
     directory: ArcSwap<Directory>,
     ledger: Arc<Ledger>,
     pub(crate) waiters: Waiters<WindowId>,
-    pub(crate) calibration: Calibration,
+    pub(crate) calibrations: Calibrations,
     ports: Ports,
 }
 
@@ -33,7 +33,7 @@ impl Governor {
             directory: ArcSwap::from_pointee(directory),
             ledger,
             waiters: Waiters::new(WAITING_MAX),
-            calibration: Calibration::default(),
+            calibrations: Calibrations::default(),
             ports,
         })
     }
