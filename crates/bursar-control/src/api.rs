@@ -1,8 +1,10 @@
 //! The routes of `/admin/v1` and the OpenAPI document that is generated from them.
 
 mod audit;
+mod backups;
 mod budgets;
 mod checks;
+mod export;
 mod keys;
 mod ledger;
 mod prices;
@@ -48,10 +50,12 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(budgets::routes())
         .merge(checks::routes())
         .merge(requests::routes())
+        .merge(export::routes())
         .merge(ledger::routes())
         .merge(providers::routes())
         .merge(prices::routes())
         .merge(reprice::routes())
+        .merge(backups::routes())
         .merge(reload::routes())
         .merge(audit::routes());
     OpenApiRouter::with_openapi(Document::openapi()).nest("/admin/v1", v1)

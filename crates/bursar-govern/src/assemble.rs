@@ -48,16 +48,17 @@ pub fn directory(
     installed: &Installed,
     revision: u64,
 ) -> Result<Directory, AssembleError> {
-    let mut directory = Directory {
-        providers: installed.providers.clone(),
-        models: installed.models.clone(),
-        prices: Arc::clone(&installed.prices),
-        revision,
-        loose_holds: snapshot.budgets.iter().filter_map(|row| budget(row).ok()).any(|budget| {
-            budget.active && budget.mode == Mode::Hard && budget.hold != HoldPolicy::WorstCase
-        }),
-        ..Directory::default()
-    };
+    let mut directory =
+        Directory {
+            providers: installed.providers.clone(),
+            models: installed.models.clone(),
+            prices: Arc::clone(&installed.prices),
+            revision,
+            loose_holds: snapshot.budgets.iter().filter_map(|row| budget(row).ok()).any(|budget| {
+                budget.active && budget.mode == Mode::Hard && budget.hold != HoldPolicy::WorstCase
+            }),
+            ..Directory::default()
+        };
     for row in &snapshot.projects {
         let name = value("project", &row.name)?;
         let project = Project {

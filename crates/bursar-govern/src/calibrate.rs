@@ -101,13 +101,13 @@ impl Governor {
                 budget.mode != Mode::Hard || budget.hold != HoldPolicy::WorstCase || budget.limit.is_none()
             })
         });
-        let refused = || ledger.check(self.now(), attributes, &quote.hold).is_ok_and(|it| it.denial.is_some());
+        let refused =
+            || ledger.check(self.now(), attributes, &quote.hold).is_ok_and(|it| it.denial.is_some());
         if !allowed || !refused() {
             return quote;
         }
         let credential = ask.credential.map(|credential| &**credential);
-        let tighter =
-            quote::quote(ask.deployment, credential, &bound, story.api_format, story.created_at);
+        let tighter = quote::quote(ask.deployment, credential, &bound, story.api_format, story.created_at);
         AttemptQuote { calibrated: true, ..tighter }
     }
 }

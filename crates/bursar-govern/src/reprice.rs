@@ -98,9 +98,8 @@ pub fn reprice(directory: &Directory, record: &Record) -> Repricing {
         return Repricing::Same;
     }
     let list = cost.adjustment(rounded(booked_pico));
-    let effective = cost
-        .effective(booked.multiplier)
-        .saturating_sub(rounded(booked.multiplier.apply_pico(booked_pico)));
+    let effective =
+        cost.effective(booked.multiplier).saturating_sub(rounded(booked.multiplier.apply_pico(booked_pico)));
     // No charge falls below nothing: an operator may have taken some of it away before.
     let list = list.max(negated(record.charge.list));
     let effective = effective.max(negated(record.charge.effective));

@@ -87,7 +87,10 @@ fn of_recorded_requests_only_the_extreme_of_each_family_misses() {
         saved += bytes - held.text_tokens;
         bound += bytes;
     }
-    eprintln!("{missed} of {} held at a learned bound missed; {saved} of {bound} tokens less held", all.len());
+    eprintln!(
+        "{missed} of {} held at a learned bound missed; {saved} of {bound} tokens less held",
+        all.len()
+    );
     assert!(all.len() >= 20, "{} requests", all.len());
     let families: std::collections::BTreeSet<&str> = all.iter().map(|(family, ..)| *family).collect();
     assert!(missed <= families.len(), "{missed} of {} missed", all.len());

@@ -3,9 +3,8 @@
 use crate::common::{outside, per_million, row};
 use bursar_core::{ApiFormat, Multiplier, Rate, RequestBound, UsageClass, Usd};
 use bursar_pricing::{
-    Billing,
-    Conditions, Cost, Multipliers, PriceBook, PriceRow, PriceSource, RowSpec, TierSpec, UnknownModel, cost,
-    quote,
+    Billing, Conditions, Cost, Multipliers, PriceBook, PriceRow, PriceSource, RowSpec, TierSpec,
+    UnknownModel, cost, quote,
 };
 use serde_json::Value;
 
@@ -210,7 +209,8 @@ fn p19_a_multiplier_belongs_to_a_format_of_a_credential() {
 fn what_a_billing_type_makes_of_a_list_cost() {
     let cost = crate::common::bill(&row(crate::common::spec("input 3, output 15")), "input 1000, output 500");
     let effective = |billing| {
-        let multipliers = Multipliers { default: Multiplier::parse("0.8").unwrap(), billing, ..Multipliers::default() };
+        let multipliers =
+            Multipliers { default: Multiplier::parse("0.8").unwrap(), billing, ..Multipliers::default() };
         cost.effective(multipliers.of(Some(ApiFormat::OpenAiChat))).to_string()
     };
     assert_eq!(cost.list.to_string(), "0.0105");

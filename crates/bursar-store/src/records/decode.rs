@@ -60,9 +60,7 @@ impl Record {
             usage: take_usage(from)?,
             hold: take_charge(from)?,
             charge: take_charge(from)?,
-            price: has(bit::PRICE)
-                .then(|| take_price(from, texts, has(bit::PRICE_DETAIL)))
-                .transpose()?,
+            price: has(bit::PRICE).then(|| take_price(from, texts, has(bit::PRICE_DETAIL))).transpose()?,
             windows: take_list(from, WINDOWS_PER_ATTEMPT_MAX, take_window)?,
             status_code: has(bit::STATUS_CODE).then(|| from.u16()).transpose()?,
             code: has(bit::CODE).then(|| take_code(from, texts)).transpose()?,
@@ -150,9 +148,9 @@ fn take_price(
 fn take_price_detail(from: &mut Bytes<'_>, texts: &mut impl TakeText) -> Result<PriceDetail, RecordError> {
     let source = match from.byte()? {
         0 => None,
-        number => {
-            Some(PriceSource::from_number(number).ok_or(RecordError::Malformed("unknown source of a price"))?)
-        }
+        number => Some(
+            PriceSource::from_number(number).ok_or(RecordError::Malformed("unknown source of a price"))?,
+        ),
     };
     let mut word = || Ok::<_, RecordError>(Some(texts.shared(from)?).filter(|text| !text.is_empty()));
     let (rates, region) = (word()?, word()?);

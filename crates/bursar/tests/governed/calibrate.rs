@@ -3,7 +3,8 @@
 use crate::house::{House, nanos, priced};
 use serde_json::{Value, json};
 
-const LOOSE: &str = "[[budgets]]\nname = \"loose\"\nlimit = \"2 USD\"\nperiod = \"day\"\nhold = \"streaming\"\nwait_ms = 0\n";
+const LOOSE: &str =
+    "[[budgets]]\nname = \"loose\"\nlimit = \"2 USD\"\nperiod = \"day\"\nhold = \"streaming\"\nwait_ms = 0\n";
 
 /// 6,400 bytes of text that the provider counts as 1,000 tokens.
 fn long() -> Value {
@@ -39,5 +40,8 @@ async fn a_learned_bound_makes_room_unless_a_budget_promises_the_worst_case() {
     let strict = json!({"name": "strict", "limit": "2 USD", "period": "day"});
     house.admin("POST", "/budgets", &strict).await;
     let refused = house.chat(&long()).await.json();
-    assert_eq!(refused["bursar"]["budget"], "loose", "held in full beside a budget that must not be missed: {refused}");
+    assert_eq!(
+        refused["bursar"]["budget"], "loose",
+        "held in full beside a budget that must not be missed: {refused}"
+    );
 }

@@ -1,7 +1,10 @@
 //! Stories of governed requests through a whole Bursar, judged by the fake provider's own bill.
 
 mod audit;
+mod backup;
+mod calibrate;
 mod endings;
+mod export;
 mod house;
 mod kill;
 mod openapi;

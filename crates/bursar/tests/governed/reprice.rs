@@ -64,10 +64,14 @@ async fn a_corrected_price_corrects_what_was_booked_once() {
         assert_eq!(after["effective_cost"], "0.0021");
         assert_eq!(after["price"]["lines"][0]["rate"], "0.000002");
         let shares = after["windows"].as_array().unwrap();
-        let share = |budget: &str| shares.iter().find(|share| share["budget"] == budget).unwrap()["charged"].clone();
+        let share =
+            |budget: &str| shares.iter().find(|share| share["budget"] == budget).unwrap()["charged"].clone();
         assert_eq!((share("daily"), share("counted")), (json!("0.0021"), json!("1")));
         let note = after["notes"].to_string();
-        assert!(note.contains("repriced by") && note.contains("was 0.0012 USD at fake/medium@2020-01-01"), "{note}");
+        assert!(
+            note.contains("repriced by") && note.contains("was 0.0012 USD at fake/medium@2020-01-01"),
+            "{note}"
+        );
     }
     assert_eq!(nanos(&house.settled("daily").await["settled"]), 4_200_000);
     assert_eq!(house.settled("counted").await["settled"], "2");
@@ -89,7 +93,8 @@ async fn a_corrected_price_corrects_what_was_booked_once() {
     let verified = bursar_store::ledger::verify(&disk).expect("verified");
     assert!(verified.is_sound(), "{verified:?}");
     let records =
-        bursar_store::records::Records::open(&files.join("records"), bursar_core::Timestamp::default()).unwrap();
+        bursar_store::records::Records::open(&files.join("records"), bursar_core::Timestamp::default())
+            .unwrap();
     for month in records.months() {
         let recount = records.recount(month).expect("recounted");
         assert!(recount.differences.is_empty(), "{recount:?}");

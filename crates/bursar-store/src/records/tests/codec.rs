@@ -80,7 +80,12 @@ fn detail() -> impl Strategy<Value = PriceDetail> {
             source: source.map(|place| PriceSource::ALL[place]),
             rates,
             region,
-            unpriced: UsageClass::ALL.into_iter().zip(unpriced).filter(|(_, is)| *is).map(|(c, _)| c).collect(),
+            unpriced: UsageClass::ALL
+                .into_iter()
+                .zip(unpriced)
+                .filter(|(_, is)| *is)
+                .map(|(c, _)| c)
+                .collect(),
             failed,
             several_models,
         })
@@ -98,15 +103,17 @@ fn price() -> impl Strategy<Value = PriceUsed> {
         option::of(any::<u128>()),
     )
         .prop_map(
-            |(detail, id, tier_index, tier_context, service_tier, multiplier, lines, provider_cost_pico)| PriceUsed {
-                detail,
-                id,
-                tier_index,
-                tier_context,
-                service_tier,
-                multiplier: Multiplier::from_millionths(multiplier),
-                lines,
-                provider_cost_pico,
+            |(detail, id, tier_index, tier_context, service_tier, multiplier, lines, provider_cost_pico)| {
+                PriceUsed {
+                    detail,
+                    id,
+                    tier_index,
+                    tier_context,
+                    service_tier,
+                    multiplier: Multiplier::from_millionths(multiplier),
+                    lines,
+                    provider_cost_pico,
+                }
             },
         )
 }

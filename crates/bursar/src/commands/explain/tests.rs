@@ -70,7 +70,11 @@ fn the_origin_of_the_rates_is_said() {
             "id": "0199f3a0-0000-7000-8000-000000000003", "created_at": "2026-11-23T08:15:00Z", "status": "failed",
             "attributes": { "project": "alpha", "model": "m" }, "list_cost": "0", "effective_cost": "0", "price": price
         });
-        tell(&record).lines().filter(|line| line.contains("row") || line.contains("rate")).collect::<Vec<_>>().join("\n")
+        tell(&record)
+            .lines()
+            .filter(|line| line.contains("row") || line.contains("rate"))
+            .collect::<Vec<_>>()
+            .join("\n")
     };
     let book = json!({
         "id": "acme/m@2026-01-01", "tier_index": 1, "tier_context": 250_000, "service_tier": "batch", "region": "eu",
