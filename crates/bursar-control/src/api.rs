@@ -2,10 +2,13 @@
 
 mod audit;
 mod backups;
+mod balance;
 mod budgets;
+mod calls;
 mod checks;
 mod export;
 mod keys;
+mod kill;
 mod ledger;
 mod prices;
 mod projects;
@@ -13,6 +16,8 @@ mod providers;
 mod reload;
 mod reprice;
 mod requests;
+mod reservations;
+mod usage;
 mod users;
 
 use crate::state::State;
@@ -49,8 +54,11 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(keys::routes())
         .merge(budgets::routes())
         .merge(checks::routes())
+        .merge(kill::routes())
         .merge(requests::routes())
         .merge(export::routes())
+        .merge(usage::routes())
+        .merge(reservations::routes())
         .merge(ledger::routes())
         .merge(providers::routes())
         .merge(prices::routes())
@@ -58,7 +66,7 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(backups::routes())
         .merge(reload::routes())
         .merge(audit::routes());
-    OpenApiRouter::with_openapi(Document::openapi()).nest("/admin/v1", v1)
+    OpenApiRouter::with_openapi(Document::openapi()).nest("/admin/v1", v1).merge(balance::routes())
 }
 
 /// Everything that the control plane serves.
@@ -66,6 +74,7 @@ pub fn router(state: Arc<State>) -> Router {
     let (api, document) = routes().split_for_parts();
     let text = document.to_pretty_json().unwrap_or_default();
     api.route("/admin/openapi.json", get(move || std::future::ready(json(text.clone()))))
+        .route(balance::UNDER_KEY, get(balance::balance))
         .route("/livez", get(health::livez))
         .route("/health", get(health::readyz))
         .route("/readyz", get(health::readyz))

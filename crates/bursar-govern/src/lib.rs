@@ -10,6 +10,8 @@ pub mod directory;
 pub mod governor;
 pub mod identify;
 pub mod keys;
+pub mod kill;
+pub mod outside;
 pub mod ports;
 pub mod quote;
 pub mod record;
@@ -20,7 +22,9 @@ pub mod route;
 pub mod seal;
 pub mod settle;
 pub mod story;
+pub mod throttled;
 pub mod waiters;
 
 pub use directory::Directory;
 pub use governor::Governor;
+pub use throttled::{Throttled, Why};

@@ -3,7 +3,7 @@
 use crate::directory::Directory;
 use crate::record;
 use bursar_core::{ApiFormat, Attribute, Timestamp, Usd};
-use bursar_pricing::{Conditions, Cost};
+use bursar_pricing::{Conditions, Cost, PriceRow};
 use bursar_store::records::{AttemptOutcome, PriceSource, PriceUsed, Record};
 
 /// What repricing a record comes to.
@@ -112,18 +112,18 @@ pub fn reprice(directory: &Directory, record: &Record) -> Repricing {
         attempt.charge.list = attempt.charge.list.saturating_add(list);
         attempt.charge.effective = attempt.charge.effective.saturating_add(effective);
     }
-    new.price = Some(priced(row.id(), row.path(cost.place), &cost, booked));
+    new.price = Some(priced(row, &cost, booked));
     Repricing::Changed(Box::new(Repriced { record: new, old_row: booked.id.clone(), list, effective }))
 }
 
-fn priced(row: &str, rates: Option<String>, cost: &Cost, booked: &PriceUsed) -> PriceUsed {
+fn priced(row: &PriceRow, cost: &Cost, booked: &PriceUsed) -> PriceUsed {
     let mut new = booked.clone();
-    row.clone_into(&mut new.id);
+    new.id = row.id().to_string();
     new.tier_index = cost.tier_index.and_then(|index| u32::try_from(index).ok());
     new.tier_context = cost.tier_context;
-    new.lines = record::lines(cost);
+    new.lines = record::lines(row, cost);
     new.detail.source = Some(PriceSource::Book);
-    new.detail.rates = rates;
+    new.detail.rates = row.path(cost.place);
     new.detail.unpriced = cost.unpriced.to_vec();
     new
 }

@@ -1,8 +1,8 @@
 //! The command line: which commands there are, what they share, and how each ends.
 
 use crate::commands::{
-    backup, budget, check, completions, cost, demo, explain, export, init, key, ledger, man, meter, mock,
-    price, project, provider, reload, replay, request, serve, user,
+    backup, budget, check, completions, cost, demo, explain, export, init, key, kill, ledger, man, meter,
+    mock, price, project, provider, reload, replay, request, serve, user,
 };
 use crate::config::Environment;
 use crate::console::Console;
@@ -67,6 +67,9 @@ enum Command {
     /// Budgets and where their windows stand
     #[command(subcommand)]
     Budget(budget::Command),
+    /// Stop spending at any scope, at once
+    #[command(subcommand)]
+    Kill(kill::Command),
     /// Records of requests
     #[command(subcommand)]
     Request(request::Command),
@@ -138,6 +141,7 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<(), Failure> 
         Command::User(command) => user::run(command, context),
         Command::Key(command) => key::run(command, context),
         Command::Budget(command) => budget::run(command, context),
+        Command::Kill(command) => kill::run(command, context),
         Command::Request(command) => request::run(command, context),
         Command::Export(args) => export::run(&args, context),
         Command::Explain(args) => explain::run(&args, context),

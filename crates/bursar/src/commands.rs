@@ -10,6 +10,7 @@ pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod init;
 pub(crate) mod key;
+pub(crate) mod kill;
 pub(crate) mod ledger;
 pub(crate) mod man;
 pub(crate) mod meter;

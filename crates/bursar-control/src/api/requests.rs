@@ -373,6 +373,6 @@ async fn show(
     Ok(Json(RequestView::of(&state, &record)))
 }
 
-fn unavailable(error: &dyn std::fmt::Display) -> Problem {
+pub(super) fn unavailable(error: &dyn std::fmt::Display) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
 }

@@ -3,6 +3,8 @@
 mod audit;
 mod backup;
 mod calibrate;
+mod disk_full;
+mod elsewhere;
 mod endings;
 mod export;
 mod house;
