@@ -178,7 +178,7 @@ fn row(record: &Record, charge: &Charge<'_>) -> Vec<Cell> {
         Cell::Text(or_unknown(provider.clone())),
         region(),
         region(),
-        Cell::text(served.clone()),
+        Cell::text(served),
         Cell::text(model),
         Cell::Text("Model".to_owned()),
         Cell::Text("AI and Machine Learning".to_owned()),
