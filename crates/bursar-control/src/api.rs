@@ -1,10 +1,12 @@
 //! The routes of `/admin/v1` and the OpenAPI document that is generated from them.
 
 mod audit;
+mod backups;
 mod balance;
 mod budgets;
 mod calls;
 mod checks;
+mod export;
 mod keys;
 mod kill;
 mod ledger;
@@ -57,6 +59,7 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(kill::routes())
         .merge(simulate::routes())
         .merge(requests::routes())
+        .merge(export::routes())
         .merge(usage::routes())
         .merge(reservations::routes())
         .merge(ledger::routes())
@@ -64,6 +67,7 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(prices::routes())
         .merge(reprice::routes())
         .merge(throttle::routes())
+        .merge(backups::routes())
         .merge(reload::routes())
         .merge(audit::routes());
     OpenApiRouter::with_openapi(Document::openapi()).nest("/admin/v1", v1).merge(balance::routes())

@@ -5,7 +5,9 @@
 
 mod api;
 mod auth;
+pub mod backup;
 mod drain;
+pub mod export;
 mod health;
 mod kill;
 mod metrics;

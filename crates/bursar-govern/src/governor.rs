@@ -1,6 +1,6 @@
 //! The governor: the one object that the gateway asks. Holds the directory, the ledger, and the lines of those who wait.
 
-use crate::calibrate::Calibration;
+use crate::calibrate::Calibrations;
 use crate::directory::Directory;
 use crate::identify::{Caller, Claims, identify};
 use crate::kill::Kills;
@@ -24,7 +24,7 @@ pub struct Governor {
     throttled: ArcSwap<Throttled>,
     ledger: Arc<Ledger>,
     pub(crate) waiters: Waiters<WindowId>,
-    pub(crate) calibration: Calibration,
+    pub(crate) calibrations: Calibrations,
     kills: Kills,
     ports: Ports,
 }
@@ -38,7 +38,7 @@ impl Governor {
             throttled: ArcSwap::default(),
             ledger,
             waiters: Waiters::new(WAITING_MAX),
-            calibration: Calibration::default(),
+            calibrations: Calibrations::default(),
             kills: Kills::default(),
             ports,
         })

@@ -8,7 +8,7 @@ use super::reconcile::{Difference, ReconcileError, reconcile};
 use super::surroundings::{SystemClock, boot_id, random};
 use crate::config::{Config, Durability, RefusalStatus, Surroundings};
 use bursar_control::throttle::{Projection, Rules};
-use bursar_control::{ControlError, Drainer, Metrics, State, Watcher};
+use bursar_control::{ControlError, Drainer, Metrics, State, Watcher, backup};
 use bursar_core::Timestamp;
 use bursar_gateway::intake::Intake;
 use bursar_gateway::{Gateway, Server, StartError};
@@ -30,7 +30,7 @@ const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 const CHECKPOINT_BYTES: u64 = 32 * 1024 * 1024;
 
 /// The operator's own price file in the data directory.
-pub const PRICES: &str = "prices.toml";
+pub const PRICES: &str = backup::PRICES;
 
 /// Why Bursar does not start. Each names what it was about.
 #[derive(Debug, thiserror::Error)]
@@ -118,9 +118,9 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let data_dir = &config.server.data_dir;
     create_private(data_dir)?;
     let (ledger, recovery) = open_ledger(config, now)?;
-    let settings = Arc::new(Settings::open(&data_dir.join("settings.db"), now)?);
-    create_private(&data_dir.join("records"))?;
-    let records = Arc::new(Records::open(&data_dir.join("records"), now)?);
+    let settings = Arc::new(Settings::open(&data_dir.join(backup::SETTINGS), now)?);
+    create_private(&data_dir.join(backup::RECORDS))?;
+    let records = Arc::new(Records::open(&data_dir.join(backup::RECORDS), now)?);
     let differences = reconcile(&settings, config, surroundings, &random, now)?;
     let admin_token = admin_token(&settings, config, surroundings, now)?;
     let installed = install(config, surroundings, prices(data_dir)?, now)?;
@@ -221,7 +221,7 @@ fn prices(data_dir: &Path) -> Result<Arc<PriceBook>, ServeError> {
 }
 
 fn open_ledger(config: &Config, now: Timestamp) -> Result<(Arc<Ledger>, Recovery), ServeError> {
-    let folder = config.server.data_dir.join("ledger");
+    let folder = config.server.data_dir.join(backup::LEDGER);
     create_private(&folder)?;
     let disk = Arc::new(RealDisk::open(&folder)?);
     let options = LedgerOptions {
@@ -236,7 +236,7 @@ fn open_ledger(config: &Config, now: Timestamp) -> Result<(Arc<Ledger>, Recovery
         random: random(),
         commits: Commits::Thread,
     };
-    let windows = Arc::new(SqliteWindows::open(&config.server.data_dir.join("windows.db"), now)?);
+    let windows = Arc::new(SqliteWindows::open(&config.server.data_dir.join(backup::WINDOWS), now)?);
     Ok(Ledger::open(disk, windows, &options, now)?)
 }
 

@@ -1,9 +1,12 @@
 //! Stories of governed requests through a whole Bursar, judged by the fake provider's own bill.
 
 mod audit;
+mod backup;
+mod calibrate;
 mod disk_full;
 mod elsewhere;
 mod endings;
+mod export;
 mod house;
 mod kill;
 mod openapi;
