@@ -2,6 +2,7 @@
 
 use crate::body::AnswerBody;
 use bursar_core::{RequestId, Usd};
+use bursar_govern::fit::OutputLimit;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub struct Told {
     pub fallback: Option<String>,
     /// What is left in the tightest hard window that counts money.
     pub remaining: Option<Usd>,
+    /// The output limit that went upstream instead of the client's.
+    pub output_limit: Option<OutputLimit>,
     /// Budgets near their limit, with tenths of a percent.
     pub warnings: Vec<(Arc<str>, Option<i64>)>,
     /// List cost, where it is known before the head is sent.
@@ -75,6 +78,9 @@ pub fn pass_head(response: &mut Answer, upstream: &HeaderMap, told: &Told, lengt
     }
     if let Some(remaining) = told.remaining {
         put("x-bursar-remaining-usd", remaining.to_string());
+    }
+    if let Some(limit) = told.output_limit {
+        put("x-bursar-output-limit", limit.to_string());
     }
     if let Some(cost) = told.cost {
         put("x-bursar-cost-usd", cost.to_string());

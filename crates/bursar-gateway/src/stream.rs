@@ -1,9 +1,13 @@
 //! A governed answer on its way to the client: each chunk is metered as it passes; the end, whatever it is, settles.
 
 use crate::body::BrokenAnswer;
+use crate::cut::Cutter;
+use bursar_core::Refusal;
 use bursar_govern::Governor;
+use bursar_govern::hold::KeptAhead;
 use bursar_govern::reservation::{BrokenBy, Sent};
 use bursar_govern::story::Status;
+use bursar_wire::strip::Pieces;
 use bursar_wire::{Meter, UsageStripper};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming};
@@ -16,10 +20,13 @@ use tokio::time::{Instant, Sleep};
 
 /// How often progress renews the reservation's deadline.
 const RENEW_EVERY: Duration = Duration::from_secs(60);
+/// What the record says of an answer that was cut.
+const CUT: &str = "the answer was ended because no more of it could be held";
 
 /// The answer, its meter, and the reservation that it will settle.
 pub struct GovernedStream {
-    upstream: Incoming,
+    /// Absent once it was cut: dropping it is what cancels it.
+    upstream: Option<Incoming>,
     /// Chunks that were read and not metered yet.
     ahead: VecDeque<Bytes>,
     /// Pieces for the client.
@@ -30,6 +37,8 @@ pub struct GovernedStream {
     renewed: Instant,
     alarm: Pin<Box<Sleep>>,
     ending: Option<Ending>,
+    /// Why the answer ends at the next place where it can.
+    cutting: Option<Box<Refusal>>,
 }
 
 /// What the end of the answer needs.
@@ -38,11 +47,13 @@ struct Ending {
     sent: Sent,
     meter: Meter,
     stripper: Option<UsageStripper>,
+    cutter: Option<Cutter>,
 }
 
 impl GovernedStream {
-    /// A stream over `upstream`, `ahead` first.
+    /// A stream over `upstream`, `ahead` first. Without a `cutter` it can be ended only by breaking it off.
     #[must_use]
+    #[expect(clippy::too_many_arguments, reason = "what one answer consists of, put together in one place")]
     pub fn new(
         governor: Arc<Governor>,
         upstream: Incoming,
@@ -50,18 +61,20 @@ impl GovernedStream {
         sent: Sent,
         meter: Meter,
         stripper: Option<UsageStripper>,
+        cutter: Option<Cutter>,
         idle: Duration,
     ) -> Self {
         let now = Instant::now();
         Self {
-            upstream,
+            upstream: Some(upstream),
             ahead,
             out: VecDeque::new(),
             idle,
             last_chunk: now,
             renewed: now,
             alarm: Box::pin(tokio::time::sleep_until(now + idle)),
-            ending: Some(Ending { governor, sent, meter, stripper }),
+            ending: Some(Ending { governor, sent, meter, stripper, cutter }),
+            cutting: None,
         }
     }
 
@@ -82,15 +95,15 @@ impl GovernedStream {
                 return Poll::Ready(Some(Ok(Frame::data(piece))));
             }
             if let Some(chunk) = this.ahead.pop_front() {
-                if let Some(ending) = this.ending.as_mut() {
-                    ending.pass(chunk, &mut this.out);
+                if let Err(broken) = this.pass(chunk) {
+                    return Poll::Ready(Some(Err(broken)));
                 }
                 continue;
             }
-            if this.ending.is_none() {
+            let (Some(_), Some(upstream)) = (&this.ending, this.upstream.as_mut()) else {
                 return Poll::Ready(None);
-            }
-            match Pin::new(&mut this.upstream).poll_frame(cx) {
+            };
+            match Pin::new(upstream).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     this.note_progress();
                     match frame.into_data() {
@@ -118,6 +131,45 @@ impl GovernedStream {
                 },
             }
         }
+    }
+
+    /// Meters a chunk and passes it on; where no more of the answer may come, as far as its last whole event.
+    fn pass(&mut self, chunk: Bytes) -> Result<(), BrokenAnswer> {
+        let Some(ending) = self.ending.as_mut() else { return Ok(()) };
+        let mut pieces = ending.pass(chunk);
+        if self.cutting.is_none()
+            && let KeptAhead::Short(refusal) = ending.sent.keep_ahead(&ending.meter.progress())
+        {
+            self.cutting = Some(refusal);
+        }
+        let mut cut = false;
+        if self.cutting.is_some() {
+            match ending.cutter.as_ref().map(|cutter| cutter.whole_events(&pieces)) {
+                None => cut = true,
+                Some(None) => {}
+                Some(Some(whole)) => {
+                    cut = true;
+                    pieces = whole.into();
+                }
+            }
+        }
+        if let Some(cutter) = ending.cutter.as_mut() {
+            pieces.iter().for_each(|piece| cutter.note(piece));
+        }
+        self.out.extend(pieces);
+        if cut { self.cut() } else { Ok(()) }
+    }
+
+    /// Ends the answer here, with a last event that says why, and cancels the upstream.
+    fn cut(&mut self) -> Result<(), BrokenAnswer> {
+        self.upstream = None;
+        self.ahead.clear();
+        let (Some(ending), Some(refusal)) = (self.ending.take(), self.cutting.take()) else { return Ok(()) };
+        match ending.cut(*refusal) {
+            Some(last) => self.out.push_back(last),
+            None => return Err(BrokenAnswer(CUT)),
+        }
+        Ok(())
     }
 
     fn note_progress(&mut self) {
@@ -163,11 +215,11 @@ impl Drop for GovernedStream {
 
 impl Ending {
     /// Meters a chunk, and gives what of it the client gets.
-    fn pass(&mut self, chunk: Bytes, out: &mut VecDeque<Bytes>) {
+    fn pass(&mut self, chunk: Bytes) -> Pieces {
         self.meter.feed(&chunk);
         match self.stripper.as_mut() {
-            Some(stripper) => out.extend(stripper.feed(&chunk)),
-            None => out.push_back(chunk),
+            Some(stripper) => stripper.feed(&chunk),
+            None => std::iter::once(chunk).collect(),
         }
     }
     /// What the stripper still holds at the end.
@@ -175,6 +227,19 @@ impl Ending {
         if let Some(stripper) = self.stripper.take() {
             out.extend(stripper.finish());
         }
+    }
+    /// Settles what came so far; gives the last event, unless the answer can only be broken off.
+    fn cut(mut self, refusal: Refusal) -> Option<Bytes> {
+        let reading = self.meter.finish();
+        let last =
+            self.cutter.as_ref().map(|cutter| cutter.end(refusal.clone(), reading.response_id.as_deref()));
+        if let Some(story) = self.sent.story() {
+            story.refusal = Some(refusal);
+        }
+        if let Some(story) = self.sent.broken(&reading, BrokenBy::Us(CUT)) {
+            self.governor.end(story, Status::Cancelled);
+        }
+        last
     }
     fn end(self, broken: Option<BrokenBy>) {
         // A client that leaves after the format's own end has everything, and so have we. A body of which nothing came

@@ -3,6 +3,8 @@
 use crate::calibrate::Calibration;
 use crate::directory::Directory;
 use crate::identify::{Caller, Claims, identify};
+use crate::learn::Learned;
+use crate::limits::WAITING_MAX;
 use crate::ports::Ports;
 use crate::story::{Status, Story};
 use crate::waiters::Waiters;
@@ -13,15 +15,13 @@ use bursar_ledger::{Outcome, Progress, ProvablyUnbilled, Record, Settle, Suspens
 use bursar_store::ledger::{Applied, Ledger, LedgerDown};
 use std::sync::Arc;
 
-/// Requests that may wait for room at once: beyond it they are refused at once, with the same numbers.
-const WAITING_MAX: usize = 10_000;
-
 /// Decides about requests and books what they cost.
 pub struct Governor {
     directory: ArcSwap<Directory>,
     ledger: Arc<Ledger>,
     pub(crate) waiters: Waiters<WindowId>,
     pub(crate) calibration: Calibration,
+    pub(crate) learned: Learned,
     ports: Ports,
 }
 
@@ -34,6 +34,7 @@ impl Governor {
             ledger,
             waiters: Waiters::new(WAITING_MAX),
             calibration: Calibration::default(),
+            learned: Learned::default(),
             ports,
         })
     }
@@ -50,6 +51,11 @@ impl Governor {
     #[must_use]
     pub fn ledger(&self) -> &Arc<Ledger> {
         &self.ledger
+    }
+    /// What answers used so far, for `hold = "estimate"`.
+    #[must_use]
+    pub const fn learned(&self) -> &Learned {
+        &self.learned
     }
     /// The clock, randomness and observer.
     #[must_use]

@@ -1,7 +1,11 @@
 //! Stories of governed requests through a whole Bursar, judged by the fake provider's own bill.
 
+mod agents;
 mod audit;
 mod endings;
+mod families;
+mod fit;
+mod holds;
 mod house;
 mod kill;
 mod openapi;
