@@ -100,8 +100,8 @@ impl Governor {
         };
         let mut reserved = self.reserve_in_turn(&mut story, &reserve, &patience).await;
         if let Err(No::Denied(denied)) = reserved {
-            let clamped = self.clamp(&mut story, &mut reserve, caller, &ask, denied, &patience).await;
-            reserved = clamped.map(|(lower, held, seq)| {
+            let fitted = self.fit(&mut story, &mut reserve, &offer, (caller, &ask), denied, &patience).await;
+            reserved = fitted.map(|(lower, held, seq)| {
                 offer = lower;
                 (held, seq)
             });

@@ -5,7 +5,7 @@ use crate::admit::Ask;
 use crate::governor::Governor;
 use crate::hold::{Offer, beyond};
 use crate::identify::Caller;
-use crate::limits::{CLAMPS_MAX, OUTPUT_LIMIT_LEAST, OUTPUT_LIMIT_LEAST_THINKING};
+use crate::limits::{OUTPUT_LIMIT_LEAST, OUTPUT_LIMIT_LEAST_THINKING};
 use crate::queue::{No, Patience};
 use crate::story::Story;
 use crate::{quote, refuse};
@@ -80,50 +80,64 @@ pub(crate) fn thinking(ask: &Ask<'_>) -> Option<u64> {
 }
 
 impl Governor {
-    /// Lowers the output limit to what is affordable and reserves that, where somebody consents and it makes sense.
+    /// Tries what is left for a request that does not fit: a tighter prompt where the budgets allow it, then a lower
+    /// output limit where somebody consents.
     ///
     /// # Errors
     /// The denial of the request as it was asked, when nothing useful fits.
-    pub(crate) async fn clamp(
+    pub(crate) async fn fit(
         &self,
         story: &mut Story,
         reserve: &mut Reserve,
-        caller: &Caller,
-        ask: &Ask<'_>,
+        offer: &Offer,
+        (caller, ask): (&Caller, &Ask<'_>),
         denied: Box<Denial>,
         patience: &Patience<'_>,
     ) -> Result<(Offer, Held, Seq), No> {
-        if !is_about_room(&denied) || !self.consents(&denied, reserve, caller, ask) {
-            return Err(No::Denied(denied));
-        }
-        let full = self.offer(ask, reserve, story, ask.bound.clone());
-        let mut room = denied.room;
-        for _ in 0..CLAMPS_MAX {
-            let now = self.affordable(story, ask, &full, &room);
-            let Some(limit) = now.or_else(|| least_below_asked(ask)) else { break };
-            let mut offer = self.lower(story, reserve, ask, limit);
+        if is_about_room(&denied)
+            && let Some(tight) = self.tightened(ask, reserve, story, offer)
+        {
+            reserve.hold = tight.hold;
+            tell(story, &tight);
+            reserve.record = crate::record::encode(story);
             match self.reserve_in_turn(story, reserve, patience).await {
-                Ok((held, mut seq)) => {
-                    // Where only the least was waited for, more may have been freed than that.
-                    if now.is_none()
-                        && let Some((more, extended)) = self.raise(story, reserve, ask, &full, &offer)
-                    {
-                        (offer, seq) = (more, extended);
-                    }
-                    return Ok((offer, held, seq));
-                }
-                Err(No::Denied(again)) if now.is_some() && is_about_room(&again) => room = again.room,
-                Err(No::Denied(_)) => break,
-                Err(other) => {
-                    story.output_limit = None;
-                    return Err(other);
-                }
+                Ok((held, seq)) => return Ok((tight, held, seq)),
+                Err(No::Denied(_)) => {}
+                Err(other) => return Err(other),
             }
         }
-        story.output_limit = None;
+        if is_about_room(&denied)
+            && self.consents(&denied, reserve, caller, ask)
+            && let Some(limit) = least_below_asked(ask)
+        {
+            match self.clamp(story, reserve, ask, limit, patience).await {
+                Err(No::Denied(_)) => {}
+                done => return done,
+            }
+        }
         // It may have waited: the numbers of this moment, for the request as it was asked.
-        let decision = self.ledger().check(self.now(), &reserve.attributes, &full.hold);
+        story.output_limit = None;
+        let hold = self.offer(ask, reserve, story, ask.bound.clone()).hold;
+        let decision = self.ledger().check(self.now(), &reserve.attributes, &hold);
         Err(No::Denied(decision.ok().and_then(|decision| decision.denial).unwrap_or(denied)))
+    }
+
+    /// Reserves the request with the least limit, in turn, then raises the limit to what is affordable.
+    async fn clamp(
+        &self,
+        story: &mut Story,
+        reserve: &mut Reserve,
+        ask: &Ask<'_>,
+        least: u64,
+        patience: &Patience<'_>,
+    ) -> Result<(Offer, Held, Seq), No> {
+        let full = self.offer(ask, reserve, story, ask.bound.clone());
+        let least = self.lower(story, reserve, ask, least);
+        let (held, seq) = self.reserve_in_turn(story, reserve, patience).await?;
+        Ok(match self.raise(story, reserve, ask, &full, &least) {
+            Some((more, extended)) => (more, held, extended),
+            None => (least, held, seq),
+        })
     }
 
     /// The limit that makes the request affordable now.
@@ -154,16 +168,25 @@ impl Governor {
         least: &Offer,
     ) -> Option<(Offer, Seq)> {
         let now = self.now();
-        let denied = self.ledger().check(now, &reserve.attributes, &full.hold).ok()?.denial?;
-        let with = |room: Option<i64>, held: i64| room.map(|room| room.saturating_add(held));
-        let room = Room {
-            list: with(denied.room.list, least.hold.list.nanos()),
-            effective: with(denied.room.effective, least.hold.effective.nanos()),
-            tokens: with(denied.room.tokens, least.hold.tokens),
-            requests: denied.room.requests,
+        let decision = self.ledger().check(now, &reserve.attributes, &full.hold).ok()?;
+        let offer = match decision.denial {
+            Some(denied) => {
+                let with = |room: Option<i64>, held: i64| room.map(|room| room.saturating_add(held));
+                let room = Room {
+                    list: with(denied.room.list, least.hold.list.nanos()),
+                    effective: with(denied.room.effective, least.hold.effective.nanos()),
+                    tokens: with(denied.room.tokens, least.hold.tokens),
+                    requests: denied.room.requests,
+                };
+                let limit = self.affordable(story, ask, full, &room)?;
+                self.lower(story, reserve, ask, limit)
+            }
+            None => {
+                let whole = self.offer(ask, reserve, story, ask.bound.clone());
+                tell(story, &whole);
+                whole
+            }
         };
-        let limit = self.affordable(story, ask, full, &room)?;
-        let offer = self.lower(story, reserve, ask, limit);
         let more = beyond(&offer.hold, &least.hold);
         let extend = Extend { id: reserve.id, more, deadline: now.plus_seconds(RESERVATION_TTL_S) };
         match self.ledger().extend(now, extend) {

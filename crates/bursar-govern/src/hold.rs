@@ -9,7 +9,7 @@ use crate::admit::Ask;
 use crate::fit::{self, OutputLimit};
 use crate::governor::Governor;
 use crate::learn::Owner;
-use crate::limits::{AHEAD_LAST, AHEAD_LEAST, FIRST_SLICE, SLICE};
+use crate::limits::{AHEAD_LAST, AHEAD_LEAST, FIRST_SLICE, PROMPT_MARGIN, SLICE};
 use crate::quote::{self, AttemptQuote};
 use crate::refuse;
 use crate::reservation::{Attempt, Sent};
@@ -105,6 +105,34 @@ impl Governor {
             });
         }
         offer
+    }
+
+    /// The same offer with the prompt as this model's tokenizer made the worst of its last prompts, and a margin: for a
+    /// stream held in slices whose offer does not fit at one token a byte. `None` where that is not known, or is no less.
+    pub(crate) fn tightened(
+        &self,
+        ask: &Ask<'_>,
+        reserve: &Reserve,
+        story: &Story,
+        offer: &Offer,
+    ) -> Option<Offer> {
+        let ahead = offer.ahead.as_ref().filter(|ahead| ahead.ends && !ahead.base.by_reference)?;
+        let (row, text) = (ask.deployment.price.row.id(), ahead.base.text_tokens);
+        let usual = self.calibration.input_tokens(row, text, text);
+        let usual = usual.saturating_add(usual / PROMPT_MARGIN);
+        if usual >= text {
+            return None;
+        }
+        let base = RequestBound { text_tokens: usual, ..ahead.base.clone() };
+        let credential = ask.credential.map(|credential| &**credential);
+        let hold = quote::quote(ask.deployment, credential, &base, story.api_format, story.created_at).hold;
+        Some(Offer {
+            hold: Charge { requests: reserve.hold.requests, ..hold },
+            ahead: Some(Ahead { base, ..*ahead }),
+            bound: offer.bound.clone(),
+            quote: offer.quote.clone(),
+            output_limit: offer.output_limit,
+        })
     }
 
     /// The learned quantile of what such requests really use; `None` until enough of them were seen.

@@ -7,8 +7,6 @@ pub const WAITING_MAX: usize = 10_000;
 /// How often the first in line looks again without being called: limits are raised and reservations expire seldom, and
 /// nobody calls the line then.
 pub const LOOK_AGAIN: Duration = Duration::from_millis(250);
-/// How often a lowered output limit is tried anew because others took the room meanwhile.
-pub const CLAMPS_MAX: usize = 3;
 /// The lowest output limit that is set for a client: about a hundred words, the shortest answer that still says something.
 pub const OUTPUT_LIMIT_LEAST: u64 = 128;
 /// The same where the model thinks as much as it likes inside the limit: below it answers come back empty (OpenAI's
@@ -26,3 +24,6 @@ pub const AHEAD_LEAST: u64 = 1_024;
 /// Output tokens held beyond what was seen below which a stream that cannot grow ends: what a provider still makes and
 /// bills between our leaving and its noticing, and a chunk.
 pub const AHEAD_LAST: u64 = 256;
+/// The margin on a prompt that is held as it was learned, as a divisor: a quarter more than the worst of the last 512
+/// prompts and more.
+pub const PROMPT_MARGIN: u64 = 4;

@@ -111,6 +111,7 @@ async fn consent_is_the_clients_the_keys_or_the_budgets_and_the_client_may_withd
     assert_eq!(ask(&keyed, None, &greedy(3_000)).await.status, 200, "the key consents");
 }
 
+/// Rules: S3-08, S3-10.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_budget_in_the_way_has_to_consent() {
     let other = "fit = [\"clamp\"]\n[[budgets]]\nname = \"other\"\nlimit = \"0.001 USD\"\nperiod = \"day\"\n";
@@ -204,6 +205,7 @@ async fn the_next_deployment_is_tried_before_waiting() {
     );
 }
 
+/// Rules: S1-15, S3-09, V K19.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_want_to_wait_does_not_overtake_who_does() {
     let budget = "[[budgets]]\nname = \"day\"\nlimit = \"0.003 USD\"\nperiod = \"day\"\nwait_ms = 20000\n";

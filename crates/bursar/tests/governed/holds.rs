@@ -11,9 +11,9 @@ fn streaming(limit: &str) -> String {
     )
 }
 
-/// A stream of `out` tokens that may be 30,000, at a pace.
-fn long(format: &Format, out: u32) -> String {
-    let prompt = format!("hello [[mock out={out} in=10 chunk_tokens=10 chunk_ms=1]]");
+/// A stream of `out` tokens that may be 3,900, ten tokens each `pace` milliseconds.
+fn long(format: &Format, out: u32, pace: u32) -> String {
+    let prompt = format!("hello [[mock out={out} in=10 chunk_tokens=10 chunk_ms={pace}]]");
     (format.body)(&prompt, 3_900, true).to_string()
 }
 
@@ -39,12 +39,14 @@ fn assert_whole(name: &str, body: &[u8]) {
     }
 }
 
+/// Rules: S3-02, S3-07, S3-17, V K19.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_can_hold_no_more_ends_properly_in_every_format() {
     let house = house(&streaming("0.006")).await;
     for format in FORMATS {
         let before = house.mock.total().nanos();
-        let answer = house.post((format.path)(true), &house.headers(), long(&format, 3_900)).await.unwrap();
+        let answer =
+            house.post((format.path)(true), &house.headers(), long(&format, 3_900, 10)).await.unwrap();
         assert_eq!(answer.status, 200, "{}: {:?}", format.name, answer.body);
         house.mock.idle().await;
         let bill = house.mock.total().nanos() - before;
@@ -65,12 +67,14 @@ async fn a_stream_that_can_hold_no_more_ends_properly_in_every_format() {
     }
 }
 
+/// Rules: S3-16, S3-17.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_grows_passes_unchanged_and_costs_what_it_costs() {
     let house = house(&streaming("1")).await;
     for format in FORMATS {
         let before = house.mock.total().nanos();
-        let answer = house.post((format.path)(true), &house.headers(), long(&format, 3_000)).await.unwrap();
+        let answer =
+            house.post((format.path)(true), &house.headers(), long(&format, 3_000, 1)).await.unwrap();
         assert_eq!(answer.status, 200, "{}: {:?}", format.name, answer.body);
         assert_whole(format.name, &answer.body);
         let bill = house.mock.total().nanos() - before;
@@ -90,7 +94,7 @@ async fn a_stream_that_grows_passes_unchanged_and_costs_what_it_costs() {
 async fn a_stream_in_a_json_array_ends_as_one() {
     let house = house(&streaming("0.006")).await;
     let path = "/v1beta/models/gem:streamGenerateContent";
-    let answer = house.post(path, &house.headers(), long(&FORMATS[4], 3_900)).await.unwrap();
+    let answer = house.post(path, &house.headers(), long(&FORMATS[4], 3_900, 10)).await.unwrap();
     assert_eq!(answer.status, 200);
     let read: Vec<Value> = serde_json::from_slice(&answer.body).expect("an array");
     assert!(read.len() > 10, "{} elements", read.len());
@@ -103,7 +107,7 @@ async fn only_streams_are_held_in_slices_and_only_where_every_hard_budget_allows
     let plain = (FORMATS[0].body)("hello [[mock out=5 in=10]]", 3_900, false).to_string();
     let refused = house.send(&house.headers(), plain).await.unwrap();
     assert_eq!((refused.status, refused.json()["bursar"]["code"].as_str()), (400, Some("E-BUDGET-018")));
-    let answer = house.send(&house.headers(), long(&FORMATS[0], 5)).await.unwrap();
+    let answer = house.send(&house.headers(), long(&FORMATS[0], 5, 1)).await.unwrap();
     assert_eq!(answer.status, 200, "a stream begins with a slice: {:?}", answer.body);
 
     let strict = format!(
@@ -111,7 +115,7 @@ async fn only_streams_are_held_in_slices_and_only_where_every_hard_budget_allows
         streaming("0.006")
     );
     let house = self::house(&strict).await;
-    let refused = house.send(&house.headers(), long(&FORMATS[0], 5)).await.unwrap();
+    let refused = house.send(&house.headers(), long(&FORMATS[0], 5, 1)).await.unwrap();
     assert_eq!(refused.status, 400, "a worst-case budget keeps its promise: {:?}", refused.body);
 
     let soft = format!(
@@ -120,7 +124,7 @@ async fn only_streams_are_held_in_slices_and_only_where_every_hard_budget_allows
     );
     let house = self::house(&soft).await;
     assert_eq!(
-        house.send(&house.headers(), long(&FORMATS[0], 5)).await.unwrap().status,
+        house.send(&house.headers(), long(&FORMATS[0], 5, 1)).await.unwrap().status,
         200,
         "a soft one promises nothing"
     );
@@ -133,6 +137,7 @@ fn usual(out: u32, stream: bool) -> Value {
     body
 }
 
+/// Rules: S1-08, S3-05, S3-06, S3-16.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_estimate_holds_what_answers_really_use_and_itemises_what_is_beyond() {
     let budget =
