@@ -10,6 +10,7 @@ mod collect;
 pub mod control;
 pub mod cut;
 pub mod exchange;
+pub mod finale;
 pub mod fit;
 pub mod intake;
 pub mod limits;

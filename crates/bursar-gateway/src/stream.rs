@@ -1,10 +1,11 @@
 //! A governed answer on its way to the client: each chunk is metered as it passes; the end, whatever it is, settles.
 
 use crate::body::BrokenAnswer;
-use crate::cut::Cutter;
-use bursar_core::Refusal;
+use crate::finale::Finale;
+use bursar_core::{Refusal, RequestId};
 use bursar_govern::Governor;
 use bursar_govern::hold::KeptAhead;
+use bursar_govern::kill::{Cut, CutBy};
 use bursar_govern::reservation::{BrokenBy, Sent};
 use bursar_govern::story::Status;
 use bursar_wire::strip::Pieces;
@@ -20,12 +21,12 @@ use tokio::time::{Instant, Sleep};
 
 /// How often progress renews the reservation's deadline.
 const RENEW_EVERY: Duration = Duration::from_secs(60);
-/// What the record says of an answer that was cut.
-const CUT: &str = "the answer was ended because no more of it could be held";
+/// What the record says of an answer that its hold did not suffice for.
+const SHORT: &str = "the answer was ended because no more of it could be held";
 
 /// The answer, its meter, and the reservation that it will settle.
 pub struct GovernedStream {
-    /// Absent once it was cut: dropping it is what cancels it.
+    /// Dropped, which cancels it, when the answer is cut.
     upstream: Option<Incoming>,
     /// Chunks that were read and not metered yet.
     ahead: VecDeque<Bytes>,
@@ -37,8 +38,8 @@ pub struct GovernedStream {
     renewed: Instant,
     alarm: Pin<Box<Sleep>>,
     ending: Option<Ending>,
-    /// Why the answer ends at the next place where it can.
-    cutting: Option<Box<Refusal>>,
+    /// Why the answer ends at the next place where it can: no more of it can be held.
+    short: Option<Box<Refusal>>,
 }
 
 /// What the end of the answer needs.
@@ -47,13 +48,13 @@ struct Ending {
     sent: Sent,
     meter: Meter,
     stripper: Option<UsageStripper>,
-    cutter: Option<Cutter>,
+    cut: Option<Cut>,
+    finale: Option<Finale>,
 }
 
 impl GovernedStream {
-    /// A stream over `upstream`, `ahead` first. Without a `cutter` it can be ended only by breaking it off.
+    /// A stream over `upstream`, `ahead` first.
     #[must_use]
-    #[expect(clippy::too_many_arguments, reason = "what one answer consists of, put together in one place")]
     pub fn new(
         governor: Arc<Governor>,
         upstream: Incoming,
@@ -61,7 +62,6 @@ impl GovernedStream {
         sent: Sent,
         meter: Meter,
         stripper: Option<UsageStripper>,
-        cutter: Option<Cutter>,
         idle: Duration,
     ) -> Self {
         let now = Instant::now();
@@ -73,9 +73,18 @@ impl GovernedStream {
             last_chunk: now,
             renewed: now,
             alarm: Box::pin(tokio::time::sleep_until(now + idle)),
-            ending: Some(Ending { governor, sent, meter, stripper, cutter }),
-            cutting: None,
+            ending: Some(Ending { governor, sent, meter, stripper, cut: None, finale: None }),
+            short: None,
         }
+    }
+
+    /// Ends when `cut` rings: with a last event where the stream can take one, else broken off.
+    #[must_use]
+    pub fn cut_by(mut self, cut: Cut, finale: Option<Finale>) -> Self {
+        if let Some(ending) = self.ending.as_mut() {
+            (ending.cut, ending.finale) = (Some(cut), finale);
+        }
+        self
     }
 
     /// Whether the end was reached.
@@ -100,7 +109,7 @@ impl GovernedStream {
                 }
                 continue;
             }
-            let (Some(_), Some(upstream)) = (&this.ending, this.upstream.as_mut()) else {
+            let (Some(ending), Some(upstream)) = (this.ending.as_mut(), this.upstream.as_mut()) else {
                 return Poll::Ready(None);
             };
             match Pin::new(upstream).poll_frame(cx) {
@@ -122,6 +131,12 @@ impl GovernedStream {
                     }
                     this.end(None);
                 }
+                Poll::Pending if let Poll::Ready(by) = ending.poll_cut(cx) => {
+                    let refusal = by.refusal(ending.request_id());
+                    if let Err(broken) = this.cut_off(refusal, by.as_str()) {
+                        return Poll::Ready(Some(Err(broken)));
+                    }
+                }
                 Poll::Pending => match this.poll_idle(cx) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(()) => {
@@ -133,43 +148,40 @@ impl GovernedStream {
         }
     }
 
-    /// Meters a chunk and passes it on; where no more of the answer may come, as far as its last whole event.
+    /// Meters a chunk and passes it on; where no more of the answer can be held, as far as its last whole event.
     fn pass(&mut self, chunk: Bytes) -> Result<(), BrokenAnswer> {
         let Some(ending) = self.ending.as_mut() else { return Ok(()) };
         let mut pieces = ending.pass(chunk);
-        if self.cutting.is_none()
+        if self.short.is_none()
             && let KeptAhead::Short(refusal) = ending.sent.keep_ahead(&ending.meter.progress())
         {
-            self.cutting = Some(refusal);
+            self.short = Some(refusal);
         }
-        let mut cut = false;
-        if self.cutting.is_some() {
-            match ending.cutter.as_ref().map(|cutter| cutter.whole_events(&pieces)) {
-                None => cut = true,
+        let mut ends = false;
+        if self.short.is_some() {
+            match ending.finale.as_ref().map(|finale| finale.whole_events(&pieces)) {
+                None => ends = true,
                 Some(None) => {}
                 Some(Some(whole)) => {
-                    cut = true;
+                    ends = true;
                     pieces = whole.into();
                 }
             }
         }
-        if let Some(cutter) = ending.cutter.as_mut() {
-            pieces.iter().for_each(|piece| cutter.note(piece));
-        }
+        pieces.iter().for_each(|piece| ending.follow(piece));
         self.out.extend(pieces);
-        if cut { self.cut() } else { Ok(()) }
+        match self.short.take_if(|_| ends) {
+            Some(refusal) => self.cut_off(*refusal, SHORT),
+            None => Ok(()),
+        }
     }
 
-    /// Ends the answer here, with a last event that says why, and cancels the upstream.
-    fn cut(&mut self) -> Result<(), BrokenAnswer> {
+    /// Ends the answer here, with a last event that says why where the stream can take one, and cancels the upstream.
+    fn cut_off(&mut self, refusal: Refusal, why: &'static str) -> Result<(), BrokenAnswer> {
         self.upstream = None;
         self.ahead.clear();
-        let (Some(ending), Some(refusal)) = (self.ending.take(), self.cutting.take()) else { return Ok(()) };
-        match ending.cut(*refusal) {
-            Some(last) => self.out.push_back(last),
-            None => return Err(BrokenAnswer(CUT)),
-        }
-        Ok(())
+        let ended = self.ending.take().is_some_and(|ending| ending.cut_off(refusal, why, &mut self.out));
+        if ended { Ok(()) } else { Err(BrokenAnswer(why)) }
     }
 
     fn note_progress(&mut self) {
@@ -222,24 +234,41 @@ impl Ending {
             None => std::iter::once(chunk).collect(),
         }
     }
+    fn request_id(&self) -> RequestId {
+        self.sent.id().map_or(RequestId::from_u128(0), |id| id.request)
+    }
+    fn follow(&mut self, piece: &Bytes) {
+        if let Some(finale) = self.finale.as_mut() {
+            finale.passed(piece);
+        }
+    }
+    fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<CutBy> {
+        self.cut.as_mut().map_or(Poll::Pending, |cut| cut.poll_cut(cx))
+    }
+    /// Settles an answer that is cut here; false when it could not be ended in its own format.
+    fn cut_off(mut self, refusal: Refusal, why: &'static str, out: &mut VecDeque<Bytes>) -> bool {
+        if self.meter.progress().ended {
+            self.end(None);
+            return true;
+        }
+        let reading = self.meter.finish();
+        let last = self.finale.map(|finale| finale.write(&refusal, reading.response_id.as_deref()));
+        if let Some(story) = self.sent.story() {
+            story.error = Some(refusal.message.clone());
+            story.refusal = Some(refusal);
+        }
+        if let Some(story) = self.sent.broken(&reading, BrokenBy::Us(why)) {
+            self.governor.end(story, Status::Cancelled);
+        }
+        let ended = last.is_some();
+        out.extend(last);
+        ended
+    }
     /// What the stripper still holds at the end.
     fn rest(&mut self, out: &mut VecDeque<Bytes>) {
         if let Some(stripper) = self.stripper.take() {
             out.extend(stripper.finish());
         }
-    }
-    /// Settles what came so far; gives the last event, unless the answer can only be broken off.
-    fn cut(mut self, refusal: Refusal) -> Option<Bytes> {
-        let reading = self.meter.finish();
-        let last =
-            self.cutter.as_ref().map(|cutter| cutter.end(refusal.clone(), reading.response_id.as_deref()));
-        if let Some(story) = self.sent.story() {
-            story.refusal = Some(refusal);
-        }
-        if let Some(story) = self.sent.broken(&reading, BrokenBy::Us(CUT)) {
-            self.governor.end(story, Status::Cancelled);
-        }
-        last
     }
     fn end(self, broken: Option<BrokenBy>) {
         // A client that leaves after the format's own end has everything, and so have we. A body of which nothing came

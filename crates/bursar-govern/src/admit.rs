@@ -5,6 +5,7 @@ use crate::directory::Credential;
 use crate::fit::{OutputLimit, Wish};
 use crate::governor::Governor;
 use crate::identify::Caller;
+use crate::kill::Cut;
 use crate::queue::{No, Patience};
 use crate::quote::{self, AttemptQuote};
 use crate::refuse;
@@ -46,6 +47,8 @@ pub struct Admitted {
     pub output_limit: Option<OutputLimit>,
     /// Budget name and tenths of a percent for each budget that is near its limit.
     pub warnings: Vec<(Arc<str>, Option<i64>)>,
+    /// Rings when a kill switch or a shutdown cuts it.
+    pub cut: Cut,
 }
 
 /// Not admitted.
@@ -76,6 +79,10 @@ impl Governor {
             attempt: u16::try_from(story.attempts.len()).unwrap_or(u16::MAX),
         };
         let attributes = attempt_attributes(caller, &ask, &story);
+        let priced = !ask.deployment.price.row.is_free();
+        if let Some(killed) = self.killed(&attributes, priced) {
+            return Err(killed.not_admitted(story, &ask.deployment.provider.name));
+        }
         let hold = Charge { requests: i64::from(!counted(&story)), ..Charge::ZERO };
         story.attributes = attributes.clone();
         story.output_limit = None;
@@ -89,7 +96,7 @@ impl Governor {
         }
         reserve.hold = offer.hold;
         story.attempts.push(told(&ask, offer.hold, &story.model_asked));
-        reserve.priced = !ask.deployment.price.row.is_free();
+        reserve.priced = priced;
         reserve.require_budget = caller.key.project.require_budget;
         reserve.record = crate::record::encode(&story);
         let patience = Patience {
@@ -114,6 +121,8 @@ impl Governor {
         story.shadow_refusals = held.shadow_refusals.iter().map(|blocked| blocked.numbers.clone()).collect();
         story.windows = held.windows.to_vec();
         story.multiplier = offer.quote.multiplier;
+        // Watched before it is looked up once more: a switch that comes in between is seen one way or the other.
+        let cut = self.watch(&story.attributes);
         let reservation = Reservation::new(Attempt {
             governor: Arc::clone(self),
             story,
@@ -134,6 +143,12 @@ impl Governor {
                 .unwrap_or_else(|| Story::begin(request_id, self.now(), bursar_core::ApiFormat::OpenAiChat));
             return Err(NotAdmitted::Refused(story, refusal));
         }
+        if let Some(killed) = self.killed(cut.attributes(), priced) {
+            let story = reservation.release("stopped before it was sent".to_owned());
+            let story = story
+                .unwrap_or_else(|| Story::begin(request_id, self.now(), bursar_core::ApiFormat::OpenAiChat));
+            return Err(killed.not_admitted(story, &ask.deployment.provider.name));
+        }
         let warnings =
             held.warnings.iter().map(|warning| (Arc::clone(&warning.name), warning.permille)).collect();
         Ok(Admitted {
@@ -141,6 +156,7 @@ impl Governor {
             tightest_usd: held.tightest_usd,
             warnings,
             output_limit: offer.output_limit,
+            cut,
         })
     }
 

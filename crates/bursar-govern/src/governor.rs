@@ -3,10 +3,12 @@
 use crate::calibrate::Calibration;
 use crate::directory::Directory;
 use crate::identify::{Caller, Claims, identify};
+use crate::kill::Kills;
 use crate::learn::Learned;
 use crate::limits::WAITING_MAX;
 use crate::ports::Ports;
 use crate::story::{Status, Story};
+use crate::throttled::Throttled;
 use crate::waiters::Waiters;
 use arc_swap::ArcSwap;
 use bursar_core::limits::RESERVATION_TTL_S;
@@ -18,10 +20,12 @@ use std::sync::Arc;
 /// Decides about requests and books what they cost.
 pub struct Governor {
     directory: ArcSwap<Directory>,
+    throttled: ArcSwap<Throttled>,
     ledger: Arc<Ledger>,
     pub(crate) waiters: Waiters<WindowId>,
     pub(crate) calibration: Calibration,
     pub(crate) learned: Learned,
+    kills: Kills,
     ports: Ports,
 }
 
@@ -31,10 +35,12 @@ impl Governor {
     pub fn new(directory: Directory, ledger: Arc<Ledger>, ports: Ports) -> Arc<Self> {
         Arc::new(Self {
             directory: ArcSwap::from_pointee(directory),
+            throttled: ArcSwap::default(),
             ledger,
             waiters: Waiters::new(WAITING_MAX),
             calibration: Calibration::default(),
             learned: Learned::default(),
+            kills: Kills::default(),
             ports,
         })
     }
@@ -47,6 +53,15 @@ impl Governor {
     pub fn replace_directory(&self, directory: Directory) {
         self.directory.store(Arc::new(directory));
     }
+    /// Who is throttled at this moment.
+    #[must_use]
+    pub fn throttled(&self) -> Arc<Throttled> {
+        self.throttled.load_full()
+    }
+    /// Replaces who is throttled as a whole; requests that are routed already go where they were routed.
+    pub fn replace_throttled(&self, throttled: Throttled) {
+        self.throttled.store(Arc::new(throttled));
+    }
     /// The ledger.
     #[must_use]
     pub fn ledger(&self) -> &Arc<Ledger> {
@@ -56,6 +71,11 @@ impl Governor {
     #[must_use]
     pub const fn learned(&self) -> &Learned {
         &self.learned
+    }
+    /// The kill switches.
+    #[must_use]
+    pub fn kills(&self) -> &Kills {
+        &self.kills
     }
     /// The clock, randomness and observer.
     #[must_use]

@@ -2,6 +2,8 @@
 
 mod agents;
 mod audit;
+mod disk_full;
+mod elsewhere;
 mod endings;
 mod families;
 mod fit;
@@ -12,4 +14,5 @@ mod openapi;
 mod process;
 mod races;
 mod refusals;
+mod reprice;
 mod secrets;
