@@ -90,6 +90,13 @@ pub fn pass_head(response: &mut Answer, upstream: &HeaderMap, told: &Told, lengt
     }
 }
 
+/// The provider's own id of its answer.
+pub(crate) fn upstream_id(headers: &HeaderMap) -> Option<String> {
+    let names = ["x-request-id", "request-id", "x-goog-request-id", "apim-request-id"];
+    let value = names.iter().find_map(|name| headers.get(*name))?;
+    value.to_str().ok().map(|id| id.chars().take(128).collect())
+}
+
 fn warnings(warnings: &[(Arc<str>, Option<i64>)]) -> String {
     let one = |(name, permille): &(Arc<str>, Option<i64>)| match permille {
         Some(permille) => format!("{name}; pct={}.{}", permille / 10, (permille % 10).abs()),

@@ -207,7 +207,7 @@ async fn pass(
     if let Some(story) = sent.story() {
         story.first_byte_at = Some(now);
         story.status_code = Some(status.as_u16());
-        story.upstream_request_id = upstream_id(&head.headers);
+        story.upstream_request_id = answer::upstream_id(&head.headers);
         story.status = Status::Streaming;
         if let Some(attempt) = story.attempt() {
             attempt.status_code = Some(status.as_u16());
@@ -394,10 +394,4 @@ fn another_may_do(status: StatusCode) -> bool {
     status.is_server_error()
         || status == StatusCode::TOO_MANY_REQUESTS
         || status == StatusCode::REQUEST_TIMEOUT
-}
-
-fn upstream_id(headers: &HeaderMap) -> Option<String> {
-    let names = ["x-request-id", "request-id", "x-goog-request-id", "apim-request-id"];
-    let value = names.iter().find_map(|name| headers.get(*name))?;
-    value.to_str().ok().map(|id| id.chars().take(128).collect())
 }
