@@ -15,11 +15,13 @@ use bursar_core::limits::ATTEMPTS_MAX;
 use bursar_core::{Code, Refusal, RequestId};
 use bursar_govern::admit::{Admitted, Ask, NotAdmitted};
 use bursar_govern::directory::Timeouts;
+use bursar_govern::fit::Wish;
 use bursar_govern::identify::Caller;
 use bursar_govern::kill::{Cut, CutBy};
 use bursar_govern::reservation::{BrokenBy, Sent};
 use bursar_govern::route::{Deployment, Skipped};
 use bursar_govern::story::{Status, Story};
+use bursar_wire::route::Framing;
 use bursar_wire::{BodyKind, Facts, Meter, SpendRoute, UsageStripper};
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -38,6 +40,8 @@ pub struct Errand {
     pub(crate) caller: Caller,
     pub(crate) parts: Parts,
     pub(crate) body: Body,
+    /// What the client allows where the request does not fit.
+    pub(crate) wish: Wish,
     pub(crate) deployments: Vec<Deployment>,
     /// Cancelled when the client left.
     pub(crate) gone: CancellationToken,
@@ -65,11 +69,15 @@ pub async fn run(errand: Errand, mut story: Box<Story>) -> Answer {
     let gateway = Arc::clone(&errand.worker.gateway);
     let governor = &gateway.governor;
     let mut failure: Option<Failure> = None;
+    let mut left = errand.deployments.len().min(usize::from(ATTEMPTS_MAX));
     for deployment in errand.deployments.iter().take(usize::from(ATTEMPTS_MAX)) {
+        left = left.saturating_sub(1);
         let credential = request::choose(&deployment.provider, story.request_id);
         let served = deployment.upstream_model.as_deref().unwrap_or(&errand.facts.model);
         let bound = errand.facts.bound_for(served);
-        let ask = Ask { deployment, credential, bound: &bound, may_wait: may_wait(&errand.parts.headers) };
+        let output = errand.facts.output();
+        let has_alternative = left > 0;
+        let ask = Ask { deployment, credential, bound: &bound, output, wish: errand.wish, has_alternative };
         let admitted = match governor.admit(story, &errand.caller, ask, &errand.gone).await {
             Ok(admitted) => admitted,
             Err(NotAdmitted::ClientLeft(story)) => {
@@ -111,10 +119,12 @@ async fn send(
     credential: Option<&bursar_govern::directory::Credential>,
     admitted: Admitted,
 ) -> Tried {
-    let Admitted { mut reservation, tightest_usd, warnings, mut cut } = admitted;
+    let Admitted { mut reservation, tightest_usd, warnings, output_limit, mut cut } = admitted;
     let request_id = reservation.id().map_or(RequestId::from_u128(0), |id| id.request);
     let body = errand.body.bytes.clone();
-    let upstream = request::build(&errand.route, &errand.facts, &errand.parts, body, deployment, credential);
+    let limit = output_limit.map(|lowered| lowered.limit);
+    let upstream =
+        request::build(&errand.route, &errand.facts, &errand.parts, body, deployment, credential, limit);
     let upstream = match upstream {
         Ok(upstream) => upstream,
         Err(error) => {
@@ -137,6 +147,7 @@ async fn send(
         model: deployment.upstream_model.as_deref().unwrap_or(&errand.facts.model).to_owned(),
         fallback: reservation.story().and_then(|story| fallback(story)),
         remaining: tightest_usd,
+        output_limit,
         warnings,
         cost: None,
     };
@@ -196,7 +207,7 @@ async fn pass(
     if let Some(story) = sent.story() {
         story.first_byte_at = Some(now);
         story.status_code = Some(status.as_u16());
-        story.upstream_request_id = upstream_id(&head.headers);
+        story.upstream_request_id = answer::upstream_id(&head.headers);
         story.status = Status::Streaming;
         if let Some(attempt) = story.attempt() {
             attempt.status_code = Some(status.as_u16());
@@ -210,7 +221,8 @@ async fn pass(
     if let Some(encoding) = encoding {
         meter = meter.with_encoding(encoding);
     }
-    let streams = status.is_success() && kind != BodyKind::Json;
+    let in_array = errand.facts.stream && errand.route.framing == Framing::JsonArray;
+    let streams = status.is_success() && (kind != BodyKind::Json || in_array);
     let mut ahead = VecDeque::new();
     if !streams {
         match collect(&mut upstream, timeouts.idle, Some(&mut cut)).await {
@@ -291,7 +303,8 @@ pub async fn pass_free(
     };
     let credential = request::choose(&deployment.provider, request_id);
     let credential = credential.map(|credential| &**credential);
-    let upstream = match request::build(route, facts, parts, body.bytes.clone(), deployment, credential) {
+    let upstream = match request::build(route, facts, parts, body.bytes.clone(), deployment, credential, None)
+    {
         Ok(upstream) => upstream,
         Err(error) => return refuse(Code::NoDeployment, error.to_string()),
     };
@@ -314,6 +327,7 @@ pub async fn pass_free(
                 model: deployment.upstream_model.as_deref().unwrap_or(&facts.model).to_owned(),
                 fallback: None,
                 remaining: None,
+                output_limit: None,
                 warnings: Vec::new(),
                 cost: None,
             };
@@ -380,14 +394,4 @@ fn another_may_do(status: StatusCode) -> bool {
     status.is_server_error()
         || status == StatusCode::TOO_MANY_REQUESTS
         || status == StatusCode::REQUEST_TIMEOUT
-}
-
-fn may_wait(headers: &HeaderMap) -> bool {
-    headers.get("x-bursar-fit").is_none_or(|value| value.as_bytes() != b"none")
-}
-
-fn upstream_id(headers: &HeaderMap) -> Option<String> {
-    let names = ["x-request-id", "request-id", "x-goog-request-id", "apim-request-id"];
-    let value = names.iter().find_map(|name| headers.get(*name))?;
-    value.to_str().ok().map(|id| id.chars().take(128).collect())
 }

@@ -103,6 +103,10 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     if let Err(error) = check_headers(&parts.headers) {
         return refuse(story, error.refusal(request_id));
     }
+    let wish = match crate::fit::wish(&parts.headers, request_id) {
+        Ok(wish) => wish,
+        Err(refusal) => return refuse(story, refusal),
+    };
     let body = match worker.intake.read(&parts.headers, body).await {
         Ok(body) => body,
         Err(error) => return refuse(story, intake_refusal(error, request_id)),
@@ -149,7 +153,8 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     let left = gone.clone().drop_guard();
     let (tx, rx) = tokio::sync::oneshot::channel();
     let tasks = worker.tasks.clone();
-    let errand = Errand { worker, route, facts, caller, parts, body, deployments: found.deployments, gone };
+    let errand =
+        Errand { worker, route, facts, caller, parts, body, wish, deployments: found.deployments, gone };
     tasks.spawn(async move {
         let answer = attempt::run(errand, story).await;
         // A client that left drops the answer here, which settles it.

@@ -11,6 +11,7 @@ pub mod control;
 pub mod cut;
 pub mod exchange;
 pub mod finale;
+pub mod fit;
 pub mod intake;
 pub mod limits;
 pub mod models;

@@ -181,6 +181,7 @@ fn key(row: &settings::Key, project: &Arc<Project>) -> Result<Key, AssembleError
         api_formats: row.api_formats.clone(),
         expires_at: row.expires_at,
         blocked: row.blocked,
+        fit: row.fit,
     })
 }
 

@@ -88,6 +88,8 @@ pub struct Key {
     pub expires_at: Option<Timestamp>,
     /// Refused until unblocked.
     pub blocked: bool,
+    /// Consents to a lower output limit where a request does not fit.
+    pub fit: bool,
 }
 
 /// Which attributes a client may fill in by headers. Values bound to the key win.

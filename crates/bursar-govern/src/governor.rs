@@ -4,6 +4,8 @@ use crate::calibrate::Calibrations;
 use crate::directory::Directory;
 use crate::identify::{Caller, Claims, identify};
 use crate::kill::Kills;
+use crate::learn::Learned;
+use crate::limits::WAITING_MAX;
 use crate::ports::Ports;
 use crate::story::{Status, Story};
 use crate::throttled::Throttled;
@@ -15,9 +17,6 @@ use bursar_ledger::{Outcome, Progress, ProvablyUnbilled, Record, Settle, Suspens
 use bursar_store::ledger::{Applied, Ledger, LedgerDown};
 use std::sync::Arc;
 
-/// Requests that may wait for room at once: beyond it they are refused at once, with the same numbers.
-const WAITING_MAX: usize = 10_000;
-
 /// Decides about requests and books what they cost.
 pub struct Governor {
     directory: ArcSwap<Directory>,
@@ -25,6 +24,7 @@ pub struct Governor {
     ledger: Arc<Ledger>,
     pub(crate) waiters: Waiters<WindowId>,
     pub(crate) calibrations: Calibrations,
+    pub(crate) learned: Learned,
     kills: Kills,
     ports: Ports,
 }
@@ -39,6 +39,7 @@ impl Governor {
             ledger,
             waiters: Waiters::new(WAITING_MAX),
             calibrations: Calibrations::default(),
+            learned: Learned::default(),
             kills: Kills::default(),
             ports,
         })
@@ -65,6 +66,11 @@ impl Governor {
     #[must_use]
     pub fn ledger(&self) -> &Arc<Ledger> {
         &self.ledger
+    }
+    /// What answers used so far, for `hold = "estimate"`.
+    #[must_use]
+    pub const fn learned(&self) -> &Learned {
+        &self.learned
     }
     /// The kill switches.
     #[must_use]

@@ -74,7 +74,8 @@ pub fn of(story: &Story) -> Record {
     });
     record.attempts = skipped.chain(made).collect();
     let ignored = story.caller.iter().flat_map(|caller| caller.ignored.iter().cloned());
-    record.notes = story.anomalies.iter().cloned().chain(ignored).collect();
+    let lowered = story.output_limit.map(|limit| format!("output limit lowered to {limit}"));
+    record.notes = lowered.into_iter().chain(story.anomalies.iter().cloned()).chain(ignored).collect();
     if story.waited_us > 0 {
         record.notes.push(format!("waited {} ms for room", story.waited_us / 1000));
     }

@@ -2,6 +2,7 @@
 
 use crate::calibrate::Calibrations;
 use crate::governor::Governor;
+use crate::learn::Owner;
 use crate::record;
 use crate::reservation::{Attempt, BrokenBy};
 use crate::story::{AttemptEnd, Status};
@@ -37,6 +38,11 @@ pub(crate) fn settle(
     let bill = bill(&governor.calibrations, attempt, reading, sent_at, failed, broken.is_some());
     if !bill.estimated {
         governor.calibrations.learn(attempt, bill.usage.prompt_tokens());
+        if !failed {
+            let row = attempt.deployment.price.row.id();
+            let output = bill.usage.get(UsageClass::Output) / u64::from(attempt.bound.choices.max(1));
+            governor.learned.observe(&Owner::of(&attempt.story.attributes), row, output);
+        }
     }
     let story = &mut attempt.story;
     story.usage = bill.usage;
@@ -102,10 +108,10 @@ fn bill(
     let mut charge = charge(&cost, &usage, attempt);
     let estimated = !(stated || nothing);
     if estimated {
-        // An estimate never exceeds the hold: the hold is the most that the request can cost.
-        charge.list = charge.list.min(attempt.hold.list);
-        charge.effective = charge.effective.min(attempt.hold.effective);
-        charge.tokens = charge.tokens.min(attempt.hold.tokens);
+        // An estimate never exceeds the most that the request can cost, which may be more than it holds.
+        charge.list = charge.list.min(attempt.most.list);
+        charge.effective = charge.effective.min(attempt.most.effective);
+        charge.tokens = charge.tokens.min(attempt.most.tokens);
     }
     let word = |word: Option<&str>| word.map(str::to_owned);
     let (service_tier, region) = (word(conditions.service_tier), word(conditions.region));

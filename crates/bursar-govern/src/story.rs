@@ -1,5 +1,6 @@
 //! The story of one request: everything its record will say, gathered while it happens.
 
+use crate::fit::OutputLimit;
 use crate::identify::Caller;
 use crate::route::Skipped;
 use bursar_core::refusal::Blocking;
@@ -155,6 +156,8 @@ pub struct Story {
     pub client_retry_count: Option<u32>,
     /// The client's own key for repeated requests.
     pub idempotency_key: Option<String>,
+    /// The output limit that went upstream instead of the client's.
+    pub output_limit: Option<OutputLimit>,
     /// How long it waited for room, in microseconds.
     pub waited_us: i64,
     /// Oddities in what the provider sent.
@@ -202,6 +205,7 @@ impl Story {
             upstream_request_id: None,
             client_retry_count: None,
             idempotency_key: None,
+            output_limit: None,
             waited_us: 0,
             anomalies: Vec::new(),
             retries_on_429: false,

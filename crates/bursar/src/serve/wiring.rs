@@ -130,6 +130,7 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let observer: Arc<dyn bursar_govern::ports::Observer> = watcher.clone();
     let ports = Ports { clock: Arc::new(clock), random: Arc::new(random), observer };
     let governor = Governor::new(Directory::default(), Arc::clone(&ledger), ports);
+    governor.learned().read(&records);
     let state =
         State::new(Arc::clone(&settings), Arc::clone(&governor), Arc::clone(&records), installed, metrics);
     state.publish()?;

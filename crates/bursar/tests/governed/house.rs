@@ -42,7 +42,8 @@ impl House {
              [projects.alpha]\n{budgets}",
             data.path().join("data"),
             mock.base_url(Family::OpenAi),
-        );
+        )
+        .replace("MOCK_ROOT", &mock.base_url(Family::Anthropic));
         let running = start(&text);
         let token = std::fs::read_to_string(data.path().join("data/admin-token")).expect("an admin token");
         let mut house = Self {
@@ -86,8 +87,24 @@ impl House {
         headers: &[(&'static str, String)],
         body: String,
     ) -> Result<reqwest_lite::Answer, String> {
-        let url = format!("{}/v1/chat/completions", self.base);
-        self.http.send("POST", &url, headers, body.into_bytes()).await
+        self.post("/v1/chat/completions", headers, body).await
+    }
+
+    /// A request on any provider's path.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        headers: &[(&'static str, String)],
+        body: String,
+    ) -> Result<reqwest_lite::Answer, String> {
+        self.http.send("POST", &format!("{}{path}", self.base), headers, body.into_bytes()).await
+    }
+
+    /// The usual headers and one more.
+    pub(crate) fn headers_with(&self, name: &'static str, value: &str) -> Vec<(&'static str, String)> {
+        let mut headers = self.headers();
+        headers.push((name, value.to_owned()));
+        headers
     }
 
     /// Begins a chat completion and gives its body as it comes: dropping it is a client that leaves.

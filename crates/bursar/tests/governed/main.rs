@@ -1,5 +1,6 @@
 //! Stories of governed requests through a whole Bursar, judged by the fake provider's own bill.
 
+mod agents;
 mod audit;
 mod backup;
 mod calibrate;
@@ -7,6 +8,9 @@ mod disk_full;
 mod elsewhere;
 mod endings;
 mod export;
+mod families;
+mod fit;
+mod holds;
 mod house;
 mod kill;
 mod openapi;
