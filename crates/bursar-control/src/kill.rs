@@ -146,7 +146,9 @@ impl State {
         self.governor.kills().replace(KillSource::Api, on.iter().cloned().map(of).collect(), Some(now));
         told.retain(|(id, _)| on.iter().any(|row| row.id == *id));
         for row in on {
-            let Some(until) = row.until.filter(|until| *until <= now.plus_seconds(EXPIRING_S)) else { continue };
+            let Some(until) = row.until.filter(|until| *until <= now.plus_seconds(EXPIRING_S)) else {
+                continue;
+            };
             if !told.contains(&(row.id, until)) {
                 told.push((row.id, until));
                 self.tell(KillChange::Expiring, &of(row), "expiry");

@@ -42,7 +42,8 @@ impl Watcher {
 impl Observer for Watcher {
     fn kill(&self, event: &KillEvent) {
         let KillEvent { change, kill, actor } = event;
-        let until = kill.until.map_or_else(|| "nobody asked for an end".to_owned(), |until| until.to_string());
+        let until =
+            kill.until.map_or_else(|| "nobody asked for an end".to_owned(), |until| until.to_string());
         tracing::warn!(event = change.as_str(), scope = %kill.scope, source = kill.source.as_str(), cut = kill.cut,
             %actor, reason = %kill.reason, %until, "kill switch");
     }

@@ -22,11 +22,7 @@ pub(crate) enum Collected {
 }
 
 /// Reads an answer whole, up to [`COLLECTED_ANSWER_BYTES_MAX`].
-pub(crate) async fn collect(
-    upstream: &mut Incoming,
-    idle: Duration,
-    mut cut: Option<&mut Cut>,
-) -> Collected {
+pub(crate) async fn collect(upstream: &mut Incoming, idle: Duration, mut cut: Option<&mut Cut>) -> Collected {
     let mut chunks = VecDeque::new();
     let mut size = 0usize;
     loop {

@@ -183,9 +183,8 @@ async fn count_tokens(worker: &Arc<Worker>, route: &SpendRoute, parts: Parts, bo
         &facts.model,
         request_id,
     );
-    let chosen = found.and_then(|found| {
-        governor.first_not_killed(&caller, &facts.model, found.deployments, request_id)
-    });
+    let chosen = found
+        .and_then(|found| governor.first_not_killed(&caller, &facts.model, found.deployments, request_id));
     match chosen {
         Ok(Some(deployment)) => {
             attempt::pass_free(worker, route, &facts, &parts, body, &deployment, request_id).await

@@ -72,7 +72,9 @@ impl Finale {
             return false;
         }
         match self.framing {
-            Framing::Sse => !["\n\n", "\r\n\r\n", "\r\r"].iter().any(|end| self.tail.ends_with(end.as_bytes())),
+            Framing::Sse => {
+                !["\n\n", "\r\n\r\n", "\r\r"].iter().any(|end| self.tail.ends_with(end.as_bytes()))
+            }
             Framing::NdJson => !self.tail.ends_with(b"\n"),
             Framing::JsonArray => false,
         }
@@ -114,7 +116,8 @@ mod tests {
 
     #[test]
     fn the_last_event_of_a_response_is_numbered_on() {
-        let finale = finale(Framing::Sse, &["data: {\"sequence_number\":7}\n\ndata: {\"sequence_number\": 8}\n\n"]);
+        let finale =
+            finale(Framing::Sse, &["data: {\"sequence_number\":7}\n\ndata: {\"sequence_number\": 8}\n\n"]);
         let refusal = Refusal::new(Code::KillSwitch, RequestId::from_u128(1), "stop");
         let text = String::from_utf8(finale.write(&refusal, Some("resp_1")).to_vec()).unwrap();
         assert!(text.starts_with("event: response.failed\ndata: "), "{text}");

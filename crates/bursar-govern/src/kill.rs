@@ -133,9 +133,7 @@ impl Kill {
     fn is_per_attempt(&self, attributes: &Attributes) -> bool {
         match &self.scope {
             Scope::Platform => false,
-            Scope::Attribute(attribute, _) => {
-                attribute.is_per_attempt() || !self.scope.contains(attributes)
-            }
+            Scope::Attribute(attribute, _) => attribute.is_per_attempt() || !self.scope.contains(attributes),
         }
     }
 }
@@ -177,7 +175,8 @@ impl Kills {
     /// Whether one of the sides was not confirmed for more than [`KILL_UNKNOWN_S`]. A clock that jumped counts, too.
     #[must_use]
     pub fn is_unknown(&self, now: Timestamp) -> bool {
-        let old = |at: i64| at != i64::MIN && now.micros().abs_diff(at) > KILL_UNKNOWN_S.unsigned_abs() * 1_000_000;
+        let old =
+            |at: i64| at != i64::MIN && now.micros().abs_diff(at) > KILL_UNKNOWN_S.unsigned_abs() * 1_000_000;
         self.confirmed.iter().any(|at| old(at.load(Ordering::Acquire)))
     }
     /// The switch that stops this request or attempt; one that stops the whole request before one of the attempt.

@@ -1,8 +1,8 @@
 //! The command line: which commands there are, what they share, and how each ends.
 
 use crate::commands::{
-    budget, check, completions, cost, demo, explain, init, key, kill, ledger, man, meter, mock, price, project,
-    provider, reload, replay, request, serve, user,
+    budget, check, completions, cost, demo, explain, init, key, kill, ledger, man, meter, mock, price,
+    project, provider, reload, replay, request, serve, user,
 };
 use crate::config::Environment;
 use crate::console::Console;

@@ -168,7 +168,10 @@ async fn turn_off(
 fn scope(text: &str) -> Result<Scope, Problem> {
     Scope::parse(text).ok_or_else(|| {
         let words = Attribute::words().join(", ");
-        Problem::field("scope", format!("`{text}` is neither `platform` nor ATTRIBUTE=VALUE with one of {words}"))
+        Problem::field(
+            "scope",
+            format!("`{text}` is neither `platform` nor ATTRIBUTE=VALUE with one of {words}"),
+        )
     })
 }
 

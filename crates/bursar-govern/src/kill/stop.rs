@@ -101,7 +101,8 @@ impl Killed {
         let request_id = story.request_id;
         match self {
             Self::Unknown => {
-                let message = "whether a kill switch is on cannot be read; priced requests are refused until it can";
+                let message =
+                    "whether a kill switch is on cannot be read; priced requests are refused until it can";
                 NotAdmitted::Refused(story, Refusal::new(Code::LedgerUnavailable, request_id, message))
             }
             Self::Stop(stop) if stop.per_attempt => {

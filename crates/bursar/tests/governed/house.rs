@@ -60,6 +60,11 @@ impl House {
         house
     }
 
+    /// The folder of journal, databases and the file `KILL`.
+    pub(crate) fn data_dir(&self) -> std::path::PathBuf {
+        self._data.path().join("data")
+    }
+
     pub(crate) async fn admin(&self, method: &str, path: &str, body: &Value) -> Value {
         let url = format!("{}/admin/v1{path}", self.base);
         let headers = [

@@ -9,3 +9,4 @@ mod process;
 mod races;
 mod refusals;
 mod secrets;
+mod stops;

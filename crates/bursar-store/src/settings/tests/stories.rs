@@ -143,9 +143,8 @@ fn a_kill_switch_can_be_turned_on_twice_and_is_history_once_off() {
 fn a_kill_switch_that_ended_by_itself_is_not_taken_up_again() {
     let world = World::new();
     let on = |now: i64, until: Option<i64>| {
-        let make = |change: &mut Change<'_>| {
-            change.turn_on_kill_switch(&platform(), "a test", false, until.map(at))
-        };
+        let make =
+            |change: &mut Change<'_>| change.turn_on_kill_switch(&platform(), "a test", false, until.map(at));
         world.settings.change(&Stamp::new("ada", at(now)), make).unwrap()
     };
     let first = on(1, Some(5));
