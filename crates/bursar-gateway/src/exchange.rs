@@ -5,6 +5,7 @@ use crate::attempt::{self, Errand};
 use crate::intake::{Intake, IntakeError};
 use crate::limits::CONTROL_WAIT;
 use crate::refusal;
+use crate::server::Door;
 use crate::upstream::{TlsError, Upstream};
 use crate::{Gateway, models};
 use bursar_core::{ApiFormat, Code, Refusal};
@@ -27,6 +28,7 @@ pub struct Worker {
     pub(crate) upstream: Upstream,
     intake: Intake,
     tasks: TaskTracker,
+    door: Door,
 }
 
 impl Worker {
@@ -34,9 +36,17 @@ impl Worker {
     ///
     /// # Errors
     /// [`TlsError`].
-    pub fn new(gateway: Arc<Gateway>) -> Result<Self, TlsError> {
+    pub fn new(gateway: Arc<Gateway>, door: Door) -> Result<Self, TlsError> {
         let intake = gateway.intake.clone();
-        Ok(Self { gateway, upstream: Upstream::new()?, intake, tasks: TaskTracker::new() })
+        Ok(Self { gateway, upstream: Upstream::new()?, intake, tasks: TaskTracker::new(), door })
+    }
+    /// Whether this listener answers the path: which of the two planes, where each has a listener of its own.
+    fn answers(&self, path: &str, controls: bool) -> bool {
+        match self.door {
+            Door::Both => true,
+            Door::Clients => !controls || matches!(path, "/livez" | "/readyz" | "/health"),
+            Door::Admin => controls,
+        }
     }
     /// Waits, briefly, for answers that are still read to their end although their clients left.
     pub async fn finish(&self) {
@@ -53,7 +63,12 @@ impl Worker {
 /// Never: what goes wrong is an answer too.
 pub async fn handle(worker: Arc<Worker>, request: Request<Incoming>) -> Result<Answer, Infallible> {
     let (parts, body) = request.into_parts();
-    if worker.gateway.control.serves(parts.uri.path()) {
+    let controls = worker.gateway.control.serves(parts.uri.path());
+    if !worker.answers(parts.uri.path(), controls) {
+        let message = "nothing is served at this path here: `server.admin_listen` is a listener of its own\n";
+        return Ok(answer::text(StatusCode::NOT_FOUND, message));
+    }
+    if controls {
         return Ok(control(&worker, parts, body).await);
     }
     let found = route(parts.method.as_str(), parts.uri.path(), parts.uri.query());

@@ -25,7 +25,7 @@ use bursar_govern::Governor;
 use bursar_wire::RefusalStatus;
 use std::sync::Arc;
 
-pub use server::{Server, StartError};
+pub use server::{Door, Doors, Server, StartError};
 
 /// What the data plane is made of.
 pub struct Gateway {

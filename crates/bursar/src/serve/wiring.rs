@@ -10,7 +10,7 @@ use crate::config::{Config, Durability, RefusalStatus, Surroundings};
 use bursar_control::{ControlError, Drainer, Metrics, State, Watcher};
 use bursar_core::Timestamp;
 use bursar_gateway::intake::Intake;
-use bursar_gateway::{Gateway, Server, StartError};
+use bursar_gateway::{Doors, Gateway, Server, StartError};
 use bursar_govern::ports::{Clock, Ports};
 use bursar_govern::{Directory, Governor};
 use bursar_pricing::PriceBook;
@@ -22,6 +22,7 @@ use bursar_store::settings::Settings;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Bytes of a journal segment: at 1 kB a request 60,000 requests; recycled, so it is zeroed once.
 const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
@@ -92,6 +93,8 @@ pub enum ServeError {
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where the admin API listens, when it has a listener of its own.
+    pub admin_address: Option<SocketAddr>,
     /// What recovery found.
     pub recovery: Recovery,
     /// What the file changed in the settings.
@@ -137,9 +140,9 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let kills = KillWatch::start(&state, data_dir).map_err(ServeError::Thread)?;
     let control = ControlPlane::start(&state, drainer).map_err(ServeError::Thread)?;
 
-    let address = config.server.listen;
-    let listener = TcpListener::bind(address).map_err(|source| ServeError::Listen { address, source })?;
-    let address = listener.local_addr().unwrap_or(address);
+    let (listener, address) = listen(config.server.listen)?;
+    let admin = config.server.admin_listen.map(listen).transpose()?;
+    let admin_address = admin.as_ref().map(|(_, address)| *address);
     let gateway = Arc::new(Gateway {
         governor,
         control: control.clone(),
@@ -152,8 +155,13 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     });
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let workers = config.server.threads.and_then(|n| usize::try_from(n).ok()).unwrap_or(cores);
-    let server = Server::start(&gateway, &listener, workers)?;
-    Ok(Running { address, recovery, differences, state, ledger, admin_token, server, control, kills })
+    let doors = Doors {
+        clients: &listener,
+        admin: admin.as_ref().map(|(listener, _)| listener),
+        drain: Duration::from_secs(u64::from(config.server.drain_s)),
+    };
+    let server = Server::start(&gateway, &doors, workers)?;
+    Ok(Running { address, admin_address, recovery, differences, state, ledger, admin_token, server, control, kills })
 }
 
 /// Brings settings, providers and models in line with a configuration that was read again.
@@ -184,6 +192,12 @@ impl Running {
             tracing::error!(%error, "the ledger did not close in order");
         }
     }
+}
+
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let listener = TcpListener::bind(address).map_err(|source| ServeError::Listen { address, source })?;
+    let address = listener.local_addr().unwrap_or(address);
+    Ok((listener, address))
 }
 
 /// The built-in price book with the operator's own file over it, where the data directory has one.
