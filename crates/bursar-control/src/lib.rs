@@ -7,6 +7,7 @@ mod api;
 mod auth;
 mod drain;
 mod health;
+mod idempotency;
 mod kill;
 mod metrics;
 mod observer;

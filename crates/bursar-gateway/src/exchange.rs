@@ -2,6 +2,7 @@
 
 use crate::answer::{self, Answer};
 use crate::attempt::{self, Errand};
+use crate::idempotency::{self, Repeat};
 use crate::intake::{Intake, IntakeError};
 use crate::limits::CONTROL_WAIT;
 use crate::refusal;
@@ -9,6 +10,7 @@ use crate::server::Door;
 use crate::upstream::{TlsError, Upstream};
 use crate::{Gateway, models};
 use bursar_core::{ApiFormat, Code, Refusal};
+use bursar_govern::idempotency::Place;
 use bursar_govern::identify::{self, Caller, Claims};
 use bursar_govern::story::Story;
 use bursar_wire::route::check_headers;
@@ -137,6 +139,12 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     if let Err(refusal) = identify::permit(&caller.key, format, &facts.model, request_id) {
         return refuse(story, refusal);
     }
+    let place = match idempotency::begin(&worker, &story, &parts, &body.bytes).await {
+        Repeat::First(place) => place,
+        Repeat::Again(first, answer) => return idempotency::again(&worker, story, first, answer),
+        Repeat::Refused(refusal) => return refuse(story, refusal),
+    };
+    story.reply = place.as_ref().map(Place::outcome);
     let directory = governor.directory();
     let found = bursar_govern::route::route(
         &directory,
@@ -160,7 +168,7 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     let tasks = worker.tasks.clone();
     let errand = Errand { worker, route, facts, caller, parts, body, deployments: found.deployments, gone };
     tasks.spawn(async move {
-        let answer = attempt::run(errand, story).await;
+        let answer = idempotency::finish(place, attempt::run(errand, story).await);
         // A client that left drops the answer here, which settles it.
         drop(tx.send(answer));
     });

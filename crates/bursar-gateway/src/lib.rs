@@ -11,6 +11,7 @@ pub mod control;
 pub mod cut;
 pub mod exchange;
 pub mod finale;
+mod idempotency;
 pub mod intake;
 pub mod limits;
 pub mod models;
@@ -22,6 +23,7 @@ pub mod upstream;
 
 use crate::control::Control;
 use bursar_govern::Governor;
+use bursar_govern::idempotency::Replies;
 use bursar_wire::RefusalStatus;
 use std::sync::Arc;
 
@@ -35,6 +37,8 @@ pub struct Gateway {
     pub control: Arc<dyn Control>,
     /// Memory for request bodies, shared by all workers.
     pub intake: intake::Intake,
+    /// What repeats of a request get.
+    pub replies: Arc<Replies>,
     /// Which status a spent budget answers with.
     pub refusal_status: RefusalStatus,
 }

@@ -4,6 +4,7 @@ use crate::body::BrokenAnswer;
 use crate::finale::Finale;
 use bursar_core::RequestId;
 use bursar_govern::Governor;
+use bursar_govern::idempotency::Place;
 use bursar_govern::kill::{Cut, CutBy};
 use bursar_govern::reservation::{BrokenBy, Sent};
 use bursar_govern::story::Status;
@@ -34,6 +35,8 @@ pub struct GovernedStream {
     renewed: Instant,
     alarm: Pin<Box<Sleep>>,
     ending: Option<Ending>,
+    /// Dropped after the end was settled: what a repeat of the request gets.
+    place: Option<Place>,
 }
 
 /// What the end of the answer needs.
@@ -68,7 +71,13 @@ impl GovernedStream {
             renewed: now,
             alarm: Box::pin(tokio::time::sleep_until(now + idle)),
             ending: Some(Ending { governor, sent, meter, stripper, cut: None, finale: None }),
+            place: None,
         }
+    }
+
+    /// Holds the request's idempotency key until the stream has ended.
+    pub(crate) fn hold(&mut self, place: Option<Place>) {
+        self.place = place;
     }
 
     /// Ends when `cut` rings: with a last event where the stream can take one, else broken off.

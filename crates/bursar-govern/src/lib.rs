@@ -8,6 +8,7 @@ pub mod budget;
 pub mod calibrate;
 pub mod directory;
 pub mod governor;
+pub mod idempotency;
 pub mod identify;
 pub mod keys;
 pub mod kill;

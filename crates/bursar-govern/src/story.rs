@@ -1,5 +1,6 @@
 //! The story of one request: everything its record will say, gathered while it happens.
 
+use crate::idempotency::Outcome;
 use crate::identify::Caller;
 use crate::route::Skipped;
 use bursar_core::refusal::Blocking;
@@ -149,6 +150,8 @@ pub struct Story {
     pub client_retry_count: Option<u32>,
     /// The client's own key for repeated requests.
     pub idempotency_key: Option<String>,
+    /// Told how it ended, where a repeat of it is to find out.
+    pub reply: Option<Arc<Outcome>>,
     /// How long it waited for room, in microseconds.
     pub waited_us: i64,
     /// Oddities in what the provider sent.
@@ -193,6 +196,7 @@ impl Story {
             upstream_request_id: None,
             client_retry_count: None,
             idempotency_key: None,
+            reply: None,
             waited_us: 0,
             anomalies: Vec::new(),
             retries_on_429: false,

@@ -5,12 +5,14 @@ use super::first_start::{FirstStartError, admin_token};
 use super::install::{InstallError, install};
 use super::kill_watch::KillWatch;
 use super::reconcile::{Difference, ReconcileError, reconcile};
+use super::sealing::{SealingError, sealer};
 use super::surroundings::{SystemClock, boot_id, random};
 use crate::config::{Config, Durability, RefusalStatus, Surroundings};
 use bursar_control::{ControlError, Drainer, Metrics, State, Watcher};
 use bursar_core::Timestamp;
 use bursar_gateway::intake::Intake;
 use bursar_gateway::{Doors, Gateway, Server, StartError};
+use bursar_govern::idempotency::Replies;
 use bursar_govern::ports::{Clock, Ports};
 use bursar_govern::{Directory, Governor};
 use bursar_pricing::PriceBook;
@@ -73,6 +75,9 @@ pub enum ServeError {
     /// The admin token.
     #[error(transparent)]
     FirstStart(#[from] FirstStartError),
+    /// The key that seals.
+    #[error(transparent)]
+    Sealing(#[from] SealingError),
     /// The listener.
     #[error("cannot listen on {address}")]
     Listen {
@@ -108,6 +113,7 @@ pub struct Running {
     server: Server,
     control: Arc<ControlPlane>,
     kills: KillWatch,
+    replies: Arc<Replies>,
 }
 
 /// Starts everything that `config` asks for.
@@ -137,6 +143,9 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     state.publish()?;
     let drainer =
         Drainer::new(Arc::clone(&ledger), records, settings, watcher).map_err(ControlError::from)?;
+    let sealer = sealer(config, surroundings)?;
+    let replies = Replies::start(Arc::clone(&state.settings), sealer).map_err(ServeError::Thread)?;
+    state.repeat_by(Arc::clone(&replies));
     let kills = KillWatch::start(&state, data_dir).map_err(ServeError::Thread)?;
     let control = ControlPlane::start(&state, drainer).map_err(ServeError::Thread)?;
 
@@ -147,6 +156,7 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
         governor,
         control: control.clone(),
         intake: Intake::new(),
+        replies: Arc::clone(&replies),
         refusal_status: match config.server.refusal_status {
             RefusalStatus::Native => bursar_wire::RefusalStatus::Native,
             RefusalStatus::PaymentRequired => bursar_wire::RefusalStatus::Always402,
@@ -161,7 +171,19 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
         drain: Duration::from_secs(u64::from(config.server.drain_s)),
     };
     let server = Server::start(&gateway, &doors, workers)?;
-    Ok(Running { address, admin_address, recovery, differences, state, ledger, admin_token, server, control, kills })
+    Ok(Running {
+        address,
+        admin_address,
+        recovery,
+        differences,
+        state,
+        ledger,
+        admin_token,
+        server,
+        control,
+        kills,
+        replies,
+    })
 }
 
 /// Brings settings, providers and models in line with a configuration that was read again.
@@ -184,6 +206,7 @@ impl Running {
             tracing::error!("the last entries could not be written");
         }
         self.control.shutdown();
+        self.replies.shutdown();
         self.kills.shutdown();
         if let Err(error) = self.state.tend_kills() {
             tracing::error!(%error, "the last changes of kill switches are not in the audit trail");

@@ -1,6 +1,7 @@
 //! Stories of governed requests through a whole Bursar, judged by the fake provider's own bill.
 
 mod audit;
+mod doors;
 mod endings;
 mod house;
 mod kill;
@@ -8,5 +9,6 @@ mod openapi;
 mod process;
 mod races;
 mod refusals;
+mod repeats;
 mod secrets;
 mod stops;
