@@ -11,4 +11,5 @@ mod races;
 mod refusals;
 mod repeats;
 mod secrets;
+mod stop_time;
 mod stops;
