@@ -18,6 +18,9 @@ pub struct Kept {
     pub body: Bytes,
 }
 
+/// Names and values, as they were sent.
+type Headers = Vec<(String, Vec<u8>)>;
+
 /// What is kept of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Envelope {
@@ -29,7 +32,7 @@ pub(crate) struct Envelope {
 #[derive(Serialize, Deserialize)]
 struct Head {
     nanos: Option<i64>,
-    answer: Option<(u16, Vec<(String, Vec<u8>)>)>,
+    answer: Option<(u16, Headers)>,
 }
 
 impl Envelope {

@@ -23,7 +23,7 @@ pub(super) fn refusal(kill: &Kill, request_id: RequestId) -> Refusal {
     let until = kill.until.map_or_else(String::new, |until| format!(" (until {until})"));
     let message = format!("the kill switch on {} is on{until}: {}", kill.scope, kill.reason);
     let stopped = Stopped { scope: kill.scope.clone(), reason: kill.reason.to_string(), until: kill.until };
-    Refusal { stopped: Some(stopped), ..Refusal::new(Code::KillSwitch, request_id, message) }
+    Refusal { stopped: Some(Box::new(stopped)), ..Refusal::new(Code::KillSwitch, request_id, message) }
 }
 
 impl Governor {
