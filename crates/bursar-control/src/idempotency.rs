@@ -20,7 +20,9 @@ const REQUEST_BYTES_MAX: usize = bursar_core::limits::REQUEST_BODY_BYTES_MAX;
 
 /// Answers a repeated POST as the first one was answered.
 pub(crate) async fn repeat(Shared(state): Shared<Arc<State>>, request: Request, next: Next) -> Response {
-    let has_key = request.headers().contains_key("idempotency-key");
+    // Reports and reservations are known by their key themselves, for longer than a day.
+    let own = matches!(request.uri().path(), "/admin/v1/usage" | "/admin/v1/reservations");
+    let has_key = !own && request.headers().contains_key("idempotency-key");
     let (Some(replies), true, &Method::POST) = (state.replies.get(), has_key, request.method()) else {
         return next.run(request).await;
     };

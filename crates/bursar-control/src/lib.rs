@@ -14,6 +14,7 @@ mod observer;
 mod page;
 mod problem;
 mod state;
+pub mod throttle;
 
 pub use api::{openapi, router};
 pub use drain::{DrainError, Drainer};

@@ -12,6 +12,7 @@ use crate::{Gateway, models};
 use bursar_core::{ApiFormat, Code, Refusal};
 use bursar_govern::idempotency::Place;
 use bursar_govern::identify::{self, Caller, Claims};
+use bursar_govern::route::Asked;
 use bursar_govern::story::Story;
 use bursar_wire::route::check_headers;
 use bursar_wire::{Route, SpendRoute, client_keys, read_facts, route};
@@ -146,13 +147,18 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     };
     story.reply = place.as_ref().map(Place::outcome);
     let directory = governor.directory();
+    let throttled = governor.throttled();
     let found = bursar_govern::route::route(
         &directory,
+        &throttled,
         story.created_at,
-        &caller.key,
-        format,
-        &facts.model,
-        request_id,
+        &Asked {
+            key: &caller.key,
+            format,
+            model: &facts.model,
+            request_id,
+            allow_fallback: allows_fallback(&parts.headers),
+        },
     );
     let found = match found {
         Ok(found) => found,
@@ -198,13 +204,12 @@ async fn count_tokens(worker: &Arc<Worker>, route: &SpendRoute, parts: Parts, bo
         return refuse(refusal);
     }
     let directory = governor.directory();
+    let throttled = governor.throttled();
     let found = bursar_govern::route::route(
         &directory,
+        &throttled,
         governor.now(),
-        &caller.key,
-        format,
-        &facts.model,
-        request_id,
+        &Asked { key: &caller.key, format, model: &facts.model, request_id, allow_fallback: true },
     );
     let chosen = found
         .and_then(|found| governor.first_not_killed(&caller, &facts.model, found.deployments, request_id));
@@ -248,6 +253,12 @@ async fn control(worker: &Worker, parts: Parts, body: Incoming) -> Answer {
         Ok(response) => response.map(crate::body::AnswerBody::whole),
         Err(_) => answer::text(StatusCode::GATEWAY_TIMEOUT, "the control plane did not answer in time\n"),
     }
+}
+
+/// Whether the client is content with another deployment than the first.
+fn allows_fallback(headers: &HeaderMap) -> bool {
+    let said = headers.get("x-bursar-allow-fallback").and_then(|value| value.to_str().ok());
+    !said.is_some_and(|word| word.trim().eq_ignore_ascii_case("false"))
 }
 
 fn note_headers(story: &mut Story, headers: &HeaderMap) {

@@ -6,6 +6,7 @@ use crate::identify::{Caller, Claims, identify};
 use crate::kill::Kills;
 use crate::ports::Ports;
 use crate::story::{Status, Story};
+use crate::throttled::Throttled;
 use crate::waiters::Waiters;
 use arc_swap::ArcSwap;
 use bursar_core::limits::RESERVATION_TTL_S;
@@ -20,6 +21,7 @@ const WAITING_MAX: usize = 10_000;
 /// Decides about requests and books what they cost.
 pub struct Governor {
     directory: ArcSwap<Directory>,
+    throttled: ArcSwap<Throttled>,
     ledger: Arc<Ledger>,
     pub(crate) waiters: Waiters<WindowId>,
     pub(crate) calibration: Calibration,
@@ -33,6 +35,7 @@ impl Governor {
     pub fn new(directory: Directory, ledger: Arc<Ledger>, ports: Ports) -> Arc<Self> {
         Arc::new(Self {
             directory: ArcSwap::from_pointee(directory),
+            throttled: ArcSwap::default(),
             ledger,
             waiters: Waiters::new(WAITING_MAX),
             calibration: Calibration::default(),
@@ -48,6 +51,15 @@ impl Governor {
     /// Replaces the directory as a whole; requests under way keep the one they began with.
     pub fn replace_directory(&self, directory: Directory) {
         self.directory.store(Arc::new(directory));
+    }
+    /// Who is throttled at this moment.
+    #[must_use]
+    pub fn throttled(&self) -> Arc<Throttled> {
+        self.throttled.load_full()
+    }
+    /// Replaces who is throttled as a whole; requests that are routed already go where they were routed.
+    pub fn replace_throttled(&self, throttled: Throttled) {
+        self.throttled.store(Arc::new(throttled));
     }
     /// The ledger.
     #[must_use]

@@ -19,7 +19,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&args.log).map_err(|error| Failure::usage(format!("--log: {error}")))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(context.console.colour);
-    log.with_writer(std::io::stderr).init();
+    // A line that cannot be written is no reason to stop: where the log's disk is full, telling about it would panic.
+    log.log_internal_errors(false).with_writer(std::io::stderr).init();
     let has_file = context.config_file().is_some();
     let config = if has_file { context.checked_config()? } else { from_environment(context)? };
     let running = serve::start(&config, &context.surroundings())

@@ -23,7 +23,7 @@ pub(crate) struct House {
     running: Option<Running>,
     text: String,
     /// Kept until the story ends.
-    _data: TempDir,
+    data: TempDir,
     pub(crate) http: reqwest_lite::Client,
 }
 
@@ -64,17 +64,12 @@ impl House {
             token: token.trim().to_owned(),
             running: Some(running),
             text,
-            _data: data,
+            data,
             http: reqwest_lite::Client::new(),
         };
         let made = house.admin("POST", "/keys", &json!({"project": "alpha", "user": "ann"})).await;
         house.key = made["key"].as_str().expect("a key").to_owned();
         house
-    }
-
-    /// The folder of journal, databases and the file `KILL`.
-    pub(crate) fn data_dir(&self) -> std::path::PathBuf {
-        self._data.path().join("data")
     }
 
     pub(crate) async fn admin(&self, method: &str, path: &str, body: &Value) -> Value {
@@ -160,6 +155,11 @@ impl House {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("no {count} records: {}", self.admin("GET", "/requests?limit=100", &Value::Null).await);
+    }
+
+    /// The data directory, while Bursar is stopped or not.
+    pub(crate) fn data_dir(&self) -> std::path::PathBuf {
+        self.data.path().join("data")
     }
 
     /// Starts Bursar again on what the last one left.

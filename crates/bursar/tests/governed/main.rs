@@ -1,7 +1,9 @@
 //! Stories of governed requests through a whole Bursar, judged by the fake provider's own bill.
 
 mod audit;
+mod disk_full;
 mod doors;
+mod elsewhere;
 mod endings;
 mod house;
 mod kill;
@@ -10,6 +12,7 @@ mod process;
 mod races;
 mod refusals;
 mod repeats;
+mod reprice;
 mod secrets;
 mod stop_time;
 mod stops;

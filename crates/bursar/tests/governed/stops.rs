@@ -130,6 +130,10 @@ async fn free_local_models_and_counting_tokens_stop_too() {
         assert_eq!((&told["allowed"], &told["code"]), (&json!(false), &json!("E-BUDGET-004")), "{told}");
         assert_eq!(told["kill"]["reason"], "runaway agent");
     }
+    let aside =
+        json!({"attributes": {"project": "alpha"}, "model": "small", "provider": "fake", "hold_usd": "0.01"});
+    let told = house.admin("POST", "/reservations", &aside).await;
+    assert!(told.to_string().contains("E-BUDGET-004"), "no room is set aside either: {told}");
     lift(&house, "platform").await;
     kill(&house, "provider=claude", false).await;
     assert_eq!(post("/v1/messages/count_tokens", "claude").await.status, 403);
