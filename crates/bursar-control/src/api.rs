@@ -23,8 +23,9 @@ mod usage;
 mod users;
 
 use crate::state::State;
-use crate::{health, metrics};
+use crate::{health, idempotency, metrics};
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use std::sync::Arc;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -83,6 +84,7 @@ pub fn router(state: Arc<State>) -> Router {
         .route("/health", get(health::readyz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::answer))
+        .layer(from_fn_with_state(Arc::clone(&state), idempotency::repeat))
         .with_state(state)
 }
 

@@ -9,6 +9,7 @@ pub mod backup;
 mod drain;
 pub mod export;
 mod health;
+mod idempotency;
 mod kill;
 mod metrics;
 mod observer;

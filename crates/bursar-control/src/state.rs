@@ -4,6 +4,7 @@ use arc_swap::ArcSwap;
 use bursar_core::Timestamp;
 use bursar_govern::assemble::{self, AssembleError, Installed};
 use bursar_govern::budget::BudgetDocument;
+use bursar_govern::idempotency::Replies;
 use bursar_govern::{Directory, Governor};
 use bursar_ledger::Outcome;
 use bursar_store::records::Records;
@@ -32,6 +33,7 @@ pub struct State {
     pub throttle: Throttler,
     revision: AtomicU64,
     reload: OnceLock<Reload>,
+    pub(crate) replies: OnceLock<Arc<Replies>>,
 }
 
 /// Reads the configuration again and brings settings and providers in line with it; what is wrong, in words.
@@ -71,6 +73,7 @@ impl State {
             throttle: Throttler::default(),
             revision: AtomicU64::new(0),
             reload: OnceLock::new(),
+            replies: OnceLock::new(),
         })
     }
     /// Now, by the governor's clock.
@@ -82,6 +85,12 @@ impl State {
     pub fn reload_by(&self, reload: Reload) {
         if self.reload.set(reload).is_err() {
             tracing::error!("the way to reload was set before");
+        }
+    }
+    /// Sets where the answers of repeated requests are kept; the first one counts.
+    pub fn repeat_by(&self, replies: Arc<Replies>) {
+        if self.replies.set(replies).is_err() {
+            tracing::error!("where answers are kept was set before");
         }
     }
     /// Reads the configuration again. A configuration with mistakes leaves the old one in force.

@@ -2,12 +2,15 @@
 
 use crate::answer::{self, Answer};
 use crate::attempt::{self, Errand};
+use crate::idempotency::{self, Repeat};
 use crate::intake::{Intake, IntakeError};
 use crate::limits::CONTROL_WAIT;
 use crate::refusal;
+use crate::server::Door;
 use crate::upstream::{TlsError, Upstream};
 use crate::{Gateway, models};
 use bursar_core::{ApiFormat, Code, Refusal};
+use bursar_govern::idempotency::Place;
 use bursar_govern::identify::{self, Caller, Claims};
 use bursar_govern::route::Asked;
 use bursar_govern::story::Story;
@@ -28,6 +31,7 @@ pub struct Worker {
     pub(crate) upstream: Upstream,
     intake: Intake,
     tasks: TaskTracker,
+    door: Door,
 }
 
 impl Worker {
@@ -35,9 +39,17 @@ impl Worker {
     ///
     /// # Errors
     /// [`TlsError`].
-    pub fn new(gateway: Arc<Gateway>) -> Result<Self, TlsError> {
+    pub fn new(gateway: Arc<Gateway>, door: Door) -> Result<Self, TlsError> {
         let intake = gateway.intake.clone();
-        Ok(Self { gateway, upstream: Upstream::new()?, intake, tasks: TaskTracker::new() })
+        Ok(Self { gateway, upstream: Upstream::new()?, intake, tasks: TaskTracker::new(), door })
+    }
+    /// Whether this listener answers the path: which of the two planes, where each has a listener of its own.
+    fn answers(&self, path: &str, controls: bool) -> bool {
+        match self.door {
+            Door::Both => true,
+            Door::Clients => !controls || matches!(path, "/livez" | "/readyz" | "/health"),
+            Door::Admin => controls,
+        }
     }
     /// Waits, briefly, for answers that are still read to their end although their clients left.
     pub async fn finish(&self) {
@@ -54,7 +66,12 @@ impl Worker {
 /// Never: what goes wrong is an answer too.
 pub async fn handle(worker: Arc<Worker>, request: Request<Incoming>) -> Result<Answer, Infallible> {
     let (parts, body) = request.into_parts();
-    if worker.gateway.control.serves(parts.uri.path()) {
+    let controls = worker.gateway.control.serves(parts.uri.path());
+    if !worker.answers(parts.uri.path(), controls) {
+        let message = "nothing is served at this path here: `server.admin_listen` is a listener of its own\n";
+        return Ok(answer::text(StatusCode::NOT_FOUND, message));
+    }
+    if controls {
         return Ok(control(&worker, parts, body).await);
     }
     let found = route(parts.method.as_str(), parts.uri.path(), parts.uri.query());
@@ -127,6 +144,12 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     if let Err(refusal) = identify::permit(&caller.key, format, &facts.model, request_id) {
         return refuse(story, refusal);
     }
+    let place = match idempotency::begin(&worker, &story, &parts, &body.bytes).await {
+        Repeat::First(place) => place,
+        Repeat::Again(first, answer) => return idempotency::again(&worker, story, first, answer),
+        Repeat::Refused(refusal) => return refuse(story, refusal),
+    };
+    story.reply = place.as_ref().map(Place::outcome);
     let directory = governor.directory();
     let throttled = governor.throttled();
     let found = bursar_govern::route::route(
@@ -156,7 +179,7 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     let errand =
         Errand { worker, route, facts, caller, parts, body, wish, deployments: found.deployments, gone };
     tasks.spawn(async move {
-        let answer = attempt::run(errand, story).await;
+        let answer = idempotency::finish(place, attempt::run(errand, story).await);
         // A client that left drops the answer here, which settles it.
         drop(tx.send(answer));
     });

@@ -5,6 +5,7 @@ use crate::finale::Finale;
 use bursar_core::{Refusal, RequestId};
 use bursar_govern::Governor;
 use bursar_govern::hold::KeptAhead;
+use bursar_govern::idempotency::Place;
 use bursar_govern::kill::{Cut, CutBy};
 use bursar_govern::reservation::{BrokenBy, Sent};
 use bursar_govern::story::Status;
@@ -40,6 +41,8 @@ pub struct GovernedStream {
     ending: Option<Ending>,
     /// Why the answer ends at the next place where it can: no more of it can be held.
     short: Option<Box<Refusal>>,
+    /// Dropped after the end was settled: what a repeat of the request gets.
+    place: Option<Place>,
 }
 
 /// What the end of the answer needs.
@@ -75,7 +78,13 @@ impl GovernedStream {
             alarm: Box::pin(tokio::time::sleep_until(now + idle)),
             ending: Some(Ending { governor, sent, meter, stripper, cut: None, finale: None }),
             short: None,
+            place: None,
         }
+    }
+
+    /// Holds the request's idempotency key until the stream has ended.
+    pub(crate) fn hold(&mut self, place: Option<Place>) {
+        self.place = place;
     }
 
     /// Ends when `cut` rings: with a last event where the stream can take one, else broken off.

@@ -104,6 +104,9 @@ impl Governor {
     /// Ends a story, with `status` unless a settle has ended it already, and tells it to the observer.
     pub fn end(&self, mut story: Box<Story>, status: Status) {
         story.finish(status, self.now());
+        if let Some(reply) = &story.reply {
+            reply.note(&story);
+        }
         self.ports.observer.ended(&story);
     }
 

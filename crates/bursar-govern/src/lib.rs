@@ -10,6 +10,7 @@ pub mod directory;
 pub mod fit;
 pub mod governor;
 pub mod hold;
+pub mod idempotency;
 pub mod identify;
 pub mod keys;
 pub mod kill;

@@ -1,6 +1,7 @@
 //! The story of one request: everything its record will say, gathered while it happens.
 
 use crate::fit::OutputLimit;
+use crate::idempotency::Outcome;
 use crate::identify::Caller;
 use crate::route::Skipped;
 use bursar_core::refusal::Blocking;
@@ -158,6 +159,8 @@ pub struct Story {
     pub idempotency_key: Option<String>,
     /// The output limit that went upstream instead of the client's.
     pub output_limit: Option<OutputLimit>,
+    /// Told how it ended, where a repeat of it is to find out.
+    pub reply: Option<Arc<Outcome>>,
     /// How long it waited for room, in microseconds.
     pub waited_us: i64,
     /// Oddities in what the provider sent.
@@ -206,6 +209,7 @@ impl Story {
             client_retry_count: None,
             idempotency_key: None,
             output_limit: None,
+            reply: None,
             waited_us: 0,
             anomalies: Vec::new(),
             retries_on_429: false,

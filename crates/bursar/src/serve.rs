@@ -7,6 +7,7 @@ mod install;
 mod kill_watch;
 pub mod local;
 mod reconcile;
+mod sealing;
 mod surroundings;
 mod wiring;
 
@@ -15,5 +16,6 @@ pub use first_start::{ADMIN_TOKEN, FirstStartError, first_key, has_keys};
 pub use install::{InstallError, install};
 pub use kill_watch::{KILL_FILE, signal_off, signal_on};
 pub use reconcile::{Difference, ReconcileError, reconcile};
+pub use sealing::{SEAL_KEY, SealingError, sealer};
 pub use surroundings::{SystemClock, boot_id, random};
 pub use wiring::{PRICES, Running, ServeError, reload, start};

@@ -136,11 +136,15 @@ impl Governor {
         known: Option<&Record>,
     ) -> Result<(SetAside, Seq), NotBooked> {
         let now = self.now();
+        let priced = asked.hold.list > Usd::ZERO;
+        if let Some(killed) = self.killed(&asked.call.attributes, priced) {
+            return Err(NotBooked::Refused(Box::new(killed.refusal(asked.call.id))));
+        }
         let expires_at = now.plus_seconds(RESERVATION_TTL_S);
         let id = ReservationId { request: asked.call.id, attempt: 0 };
         let mut record = record::begun(&asked.call, asked.hold);
         let mut reserve = Reserve::new(id, asked.call.attributes.clone(), asked.hold, expires_at);
-        reserve.priced = asked.hold.list > Usd::ZERO;
+        reserve.priced = priced;
         reserve.require_budget = asked.call.require_budget;
         reserve.fingerprint = asked.fingerprint();
         reserve.record = record::encode(&record);

@@ -5,13 +5,15 @@ use super::first_start::{FirstStartError, admin_token};
 use super::install::{InstallError, install};
 use super::kill_watch::KillWatch;
 use super::reconcile::{Difference, ReconcileError, reconcile};
+use super::sealing::{SealingError, sealer};
 use super::surroundings::{SystemClock, boot_id, random};
 use crate::config::{Config, Durability, RefusalStatus, Surroundings};
 use bursar_control::throttle::{Projection, Rules};
 use bursar_control::{ControlError, Drainer, Metrics, State, Watcher, backup};
 use bursar_core::Timestamp;
 use bursar_gateway::intake::Intake;
-use bursar_gateway::{Gateway, Server, StartError};
+use bursar_gateway::{Doors, Gateway, Server, StartError};
+use bursar_govern::idempotency::Replies;
 use bursar_govern::ports::{Clock, Ports};
 use bursar_govern::{Directory, Governor};
 use bursar_pricing::PriceBook;
@@ -23,6 +25,7 @@ use bursar_store::settings::Settings;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Bytes of a journal segment: at 1 kB a request 60,000 requests; recycled, so it is zeroed once.
 const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
@@ -73,6 +76,9 @@ pub enum ServeError {
     /// The admin token.
     #[error(transparent)]
     FirstStart(#[from] FirstStartError),
+    /// The key that seals.
+    #[error(transparent)]
+    Sealing(#[from] SealingError),
     /// The listener.
     #[error("cannot listen on {address}")]
     Listen {
@@ -93,6 +99,8 @@ pub enum ServeError {
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where the admin API listens, when it has a listener of its own.
+    pub admin_address: Option<SocketAddr>,
     /// What recovery found.
     pub recovery: Recovery,
     /// What the file changed in the settings.
@@ -106,6 +114,7 @@ pub struct Running {
     server: Server,
     control: Arc<ControlPlane>,
     kills: KillWatch,
+    replies: Arc<Replies>,
 }
 
 /// Starts everything that `config` asks for.
@@ -139,16 +148,20 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     state.tend_throttles();
     let drainer =
         Drainer::new(Arc::clone(&ledger), records, settings, watcher).map_err(ControlError::from)?;
+    let sealer = sealer(config, surroundings)?;
+    let replies = Replies::start(Arc::clone(&state.settings), sealer).map_err(ServeError::Thread)?;
+    state.repeat_by(Arc::clone(&replies));
     let kills = KillWatch::start(&state, data_dir).map_err(ServeError::Thread)?;
     let control = ControlPlane::start(&state, drainer).map_err(ServeError::Thread)?;
 
-    let address = config.server.listen;
-    let listener = TcpListener::bind(address).map_err(|source| ServeError::Listen { address, source })?;
-    let address = listener.local_addr().unwrap_or(address);
+    let (listener, address) = listen(config.server.listen)?;
+    let admin = config.server.admin_listen.map(listen).transpose()?;
+    let admin_address = admin.as_ref().map(|(_, address)| *address);
     let gateway = Arc::new(Gateway {
         governor,
         control: control.clone(),
         intake: Intake::new(),
+        replies: Arc::clone(&replies),
         refusal_status: match config.server.refusal_status {
             RefusalStatus::Native => bursar_wire::RefusalStatus::Native,
             RefusalStatus::PaymentRequired => bursar_wire::RefusalStatus::Always402,
@@ -157,8 +170,25 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     });
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let workers = config.server.threads.and_then(|n| usize::try_from(n).ok()).unwrap_or(cores);
-    let server = Server::start(&gateway, &listener, workers)?;
-    Ok(Running { address, recovery, differences, state, ledger, admin_token, server, control, kills })
+    let doors = Doors {
+        clients: &listener,
+        admin: admin.as_ref().map(|(listener, _)| listener),
+        drain: Duration::from_secs(u64::from(config.server.drain_s)),
+    };
+    let server = Server::start(&gateway, &doors, workers)?;
+    Ok(Running {
+        address,
+        admin_address,
+        recovery,
+        differences,
+        state,
+        ledger,
+        admin_token,
+        server,
+        control,
+        kills,
+        replies,
+    })
 }
 
 /// Brings settings, providers and models in line with a configuration that was read again.
@@ -199,6 +229,7 @@ impl Running {
             tracing::error!("the last entries could not be written");
         }
         self.control.shutdown();
+        self.replies.shutdown();
         self.kills.shutdown();
         if let Err(error) = self.state.tend_kills() {
             tracing::error!(%error, "the last changes of kill switches are not in the audit trail");
@@ -207,6 +238,12 @@ impl Running {
             tracing::error!(%error, "the ledger did not close in order");
         }
     }
+}
+
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let listener = TcpListener::bind(address).map_err(|source| ServeError::Listen { address, source })?;
+    let address = listener.local_addr().unwrap_or(address);
+    Ok((listener, address))
 }
 
 /// The built-in price book with the operator's own file over it, where the data directory has one.

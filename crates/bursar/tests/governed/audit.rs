@@ -43,6 +43,8 @@ fn cases(route: &str) -> Option<Case> {
         "post /admin/v1/ledger/adjust" => {
             case(true, true, json!({"budget": "daily", "amount": "0.5", "reason": "a test"}))
         }
+        "post /admin/v1/kill" => case(false, true, json!({"scope": "run=never", "reason": "a test"})),
+        "delete /admin/v1/kill/{scope}" => case(true, true, Value::Null),
         "post /admin/v1/prices/reprice" => {
             case(true, true, json!({"since": "2026-01-01", "reason": "a test"}))
         }
@@ -51,8 +53,6 @@ fn cases(route: &str) -> Option<Case> {
         }
         // No budget is over the provider: what is cleared is gone, and the newest entry says so.
         "delete /admin/v1/throttle/{provider}" => case(true, false, Value::Null),
-        "post /admin/v1/kill" => case(false, true, json!({"scope": "project=nobody", "reason": "a test"})),
-        "delete /admin/v1/kill/{scope}" => case(true, true, Value::Null),
         _ => None,
     }
 }
@@ -88,7 +88,7 @@ async fn every_route_that_changes_something_is_audited() {
         ("projects", "alpha".into()),
         ("users", "ann".into()),
         ("throttle", "fake".into()),
-        ("kill", "project=nobody".into()),
+        ("kill", "run%3Dnever".into()),
     ]);
     for route in &routes {
         if HARMLESS.contains(&route.as_str()) {

@@ -16,6 +16,8 @@ pub(crate) const UPSTREAM_SECRET: &str = "sk-upstream-secret-0123456789";
 pub(crate) struct House {
     pub(crate) mock: Mock,
     pub(crate) base: String,
+    /// Where the admin API is.
+    pub(crate) admin_base: String,
     pub(crate) key: String,
     token: String,
     running: Option<Running>,
@@ -32,10 +34,19 @@ impl House {
     }
 
     pub(crate) async fn configured(script: Script, budgets: &str, ledger: &str) -> Self {
+        Self::with_all(script, budgets, ledger, "").await
+    }
+
+    /// As [`House::with`], with lines of its own in `[server]`.
+    pub(crate) async fn served(script: Script, budgets: &str, server: &str) -> Self {
+        Self::with_all(script, budgets, "durability = \"fast\"", server).await
+    }
+
+    async fn with_all(script: Script, budgets: &str, ledger: &str, server: &str) -> Self {
         let mock = Mock::start(script).await.expect("the mock starts");
         let data = TempDir::new().expect("a folder");
         let text = format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = {:?}\nthreads = 2\n[ledger]\n{ledger}\n\
+            "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = {:?}\nthreads = 2\n{server}\n[ledger]\n{ledger}\n\
              [providers.fake]\nfamily = \"openai\"\nbase_url = \"{}\"\ncredential = {{ env = \"FAKE_KEY\" }}\nprices = \"fake\"\n\
              first_byte_timeout_s = 2\nidle_timeout_s = 2\nconnect_timeout_s = 2\n\
              [models.\"small\"]\ndeployments = [{{ provider = \"fake\", price = {{ input = \"1\", output = \"2\", context = 200000, max_output = 4096 }} }}]\n\
@@ -49,6 +60,7 @@ impl House {
         let mut house = Self {
             mock,
             base: format!("http://{}", running.address),
+            admin_base: format!("http://{}", running.admin_address.unwrap_or(running.address)),
             key: String::new(),
             token: token.trim().to_owned(),
             running: Some(running),
@@ -62,7 +74,7 @@ impl House {
     }
 
     pub(crate) async fn admin(&self, method: &str, path: &str, body: &Value) -> Value {
-        let url = format!("{}/admin/v1{path}", self.base);
+        let url = format!("{}/admin/v1{path}", self.admin_base);
         let headers = [
             ("authorization", format!("Bearer {}", self.token)),
             ("content-type", "application/json".into()),
@@ -176,6 +188,7 @@ impl House {
     pub(crate) fn start_again(&mut self) {
         let running = start(&self.text);
         self.base = format!("http://{}", running.address);
+        self.admin_base = format!("http://{}", running.admin_address.unwrap_or(running.address));
         self.running = Some(running);
     }
 

@@ -250,6 +250,7 @@ fn routed(vector: &Json, first: &str) -> (Result<Route, bursar_core::Refusal>, V
         api_formats: Vec::new(),
         expires_at: None,
         blocked: false,
+        fit: false,
     };
     let asked = Asked {
         key: &key,
