@@ -135,6 +135,10 @@ async fn send(
         fallback: reservation.story().and_then(|story| fallback(story)),
         remaining: tightest_usd,
         warnings,
+        rate_limits: reservation
+            .story()
+            .map(|story| bursar_wire::rate_limit_headers(story.api_format, &story.rate_limits))
+            .unwrap_or_default(),
         cost: None,
     };
     if errand.gone.is_cancelled() {
@@ -299,6 +303,7 @@ pub async fn pass_free(
                 fallback: None,
                 remaining: None,
                 warnings: Vec::new(),
+                rate_limits: Vec::new(),
                 cost: None,
             };
             answer::pass_head(&mut answer, &head.headers, &told, false);

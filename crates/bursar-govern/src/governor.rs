@@ -3,6 +3,7 @@
 use crate::calibrate::Calibration;
 use crate::directory::Directory;
 use crate::identify::{Caller, Claims, identify};
+use crate::limits::Limiter;
 use crate::ports::Ports;
 use crate::story::{Status, Story};
 use crate::waiters::Waiters;
@@ -22,6 +23,7 @@ pub struct Governor {
     ledger: Arc<Ledger>,
     pub(crate) waiters: Waiters<WindowId>,
     pub(crate) calibration: Calibration,
+    pub(crate) limiter: Arc<Limiter>,
     ports: Ports,
 }
 
@@ -34,6 +36,7 @@ impl Governor {
             ledger,
             waiters: Waiters::new(WAITING_MAX),
             calibration: Calibration::default(),
+            limiter: Arc::default(),
             ports,
         })
     }
@@ -78,6 +81,7 @@ impl Governor {
     /// Ends a story, with `status` unless a settle has ended it already, and tells it to the observer.
     pub fn end(&self, mut story: Box<Story>, status: Status) {
         story.finish(status, self.now());
+        self.leave(&mut story);
         self.ports.observer.ended(&story);
     }
 

@@ -10,6 +10,7 @@ pub mod directory;
 pub mod governor;
 pub mod identify;
 pub mod keys;
+pub mod limits;
 pub mod outside;
 pub mod ports;
 pub mod quote;

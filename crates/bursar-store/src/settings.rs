@@ -58,7 +58,10 @@ const APPLICATION_ID: i32 = 0x4275_7253;
 
 static SCHEMA: Schema = Schema {
     application_id: APPLICATION_ID,
-    migrations: &[Migration { name: "settings", sql: include_str!("settings/sql/001_settings.sql") }],
+    migrations: &[
+        Migration { name: "settings", sql: include_str!("settings/sql/001_settings.sql") },
+        Migration { name: "key limits", sql: include_str!("settings/sql/002_key_limits.sql") },
+    ],
 };
 
 /// The open settings file.

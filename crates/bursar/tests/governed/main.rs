@@ -4,6 +4,7 @@ mod audit;
 mod elsewhere;
 mod endings;
 mod house;
+mod key_limits;
 mod kill;
 mod openapi;
 mod process;
