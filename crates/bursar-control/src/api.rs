@@ -6,11 +6,13 @@ mod budgets;
 mod calls;
 mod checks;
 mod keys;
+mod kill;
 mod ledger;
 mod prices;
 mod projects;
 mod providers;
 mod reload;
+mod reprice;
 mod requests;
 mod reservations;
 mod usage;
@@ -50,12 +52,14 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(keys::routes())
         .merge(budgets::routes())
         .merge(checks::routes())
+        .merge(kill::routes())
         .merge(requests::routes())
         .merge(usage::routes())
         .merge(reservations::routes())
         .merge(ledger::routes())
         .merge(providers::routes())
         .merge(prices::routes())
+        .merge(reprice::routes())
         .merge(reload::routes())
         .merge(audit::routes());
     OpenApiRouter::with_openapi(Document::openapi()).nest("/admin/v1", v1).merge(balance::routes())

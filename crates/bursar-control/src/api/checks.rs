@@ -7,6 +7,7 @@ use crate::state::State;
 use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
+use bursar_core::{Attribute, Code, Value};
 use bursar_govern::outside::{Call, Mistake, Reservable};
 use bursar_ledger::{Blocked, Warning};
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,9 @@ pub(crate) struct CheckAnswer {
     /// The code of the refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
+    /// The kill switch in the way, which is looked at before any price or budget.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kill: Option<KillView>,
     /// Every window in the way.
     blocking: Vec<BlockingView>,
     /// Budgets near their limit, counting what is held and asked.
@@ -68,6 +72,15 @@ pub(crate) struct BlockingView {
     held: String,
     requested: String,
     resets_at: Option<String>,
+}
+
+/// A kill switch in the way.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct KillView {
+    /// What it stops.
+    scope: String,
+    /// Why.
+    reason: String,
 }
 
 /// A budget near its limit.
@@ -118,6 +131,9 @@ async fn check(
 ) -> Result<Json<CheckAnswer>, Problem> {
     let now = state.now();
     let directory = state.governor.directory();
+    if let Some(killed) = killed(&state, &input)? {
+        return Ok(Json(killed));
+    }
     let mistake = |mistake: Mistake| calls::problem(&mistake);
     let attributes = calls::attributes(&input.attributes).map_err(mistake)?;
     let call = Call::tentative(&directory, now, attributes, &input.provider, &input.model, None);
@@ -134,6 +150,7 @@ async fn check(
     Ok(Json(CheckAnswer {
         allowed: decision.denial.is_none(),
         code: decision.denial.as_ref().map(|denial| denial.code.to_string()),
+        kill: None,
         blocking: blocking.unwrap_or_default(),
         warnings: decision.warnings.iter().map(WarningView::of).collect(),
         shadow: decision.shadow_refusals.iter().map(BlockingView::of).collect(),
@@ -141,5 +158,28 @@ async fn check(
         hold_effective_usd: charge.effective.to_string(),
         windows: decision.windows,
         remaining_usd: decision.tightest_usd.map(|usd| usd.to_string()),
+    }))
+}
+
+/// What a kill switch says, also to what has no price.
+fn killed(state: &State, input: &CheckInput) -> Result<Option<CheckAnswer>, Problem> {
+    let attributes = calls::attributes(&input.attributes);
+    let mut attributes = attributes.map_err(|mistake| calls::problem(&mistake))?;
+    for (attribute, text) in [(Attribute::Provider, &input.provider), (Attribute::Model, &input.model)] {
+        let value = Value::new(text).map_err(|error| Problem::field(&attribute.to_string(), error))?;
+        attributes.set(&attribute, value);
+    }
+    let stop = state.governor.kills().stop(&attributes, state.now());
+    Ok(stop.map(|stop| CheckAnswer {
+        allowed: false,
+        code: Some(Code::KillSwitch.to_string()),
+        kill: Some(KillView { scope: stop.kill.scope.to_string(), reason: stop.kill.reason.to_string() }),
+        blocking: Vec::new(),
+        warnings: Vec::new(),
+        shadow: Vec::new(),
+        hold_usd: "0".to_owned(),
+        hold_effective_usd: "0".to_owned(),
+        windows: 0,
+        remaining_usd: None,
     }))
 }

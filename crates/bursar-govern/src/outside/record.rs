@@ -2,10 +2,10 @@
 
 use super::call::Call;
 use super::report::{Bill, Report};
+use crate::record;
 use bursar_core::{Attribute, Charge, Timestamp, Value};
 use bursar_ledger::{Held, Record as Bytes};
-use bursar_pricing::{Line, RateClass};
-use bursar_store::records::{Attempt, AttemptOutcome, LineUsed, PriceUsed, Record, Status, WindowUsed};
+use bursar_store::records::{Attempt, AttemptOutcome, PriceDetail, PriceUsed, Record, Status, WindowUsed};
 
 /// What every record of a call made elsewhere notes.
 const NOTE: &str = "made elsewhere, reported here";
@@ -69,24 +69,24 @@ fn price(report: &Report, bill: &Bill) -> Option<PriceUsed> {
         (Some(_) | None, None) if provider_cost_pico.is_some() => "stated".to_owned(),
         (Some(_) | None, _) => return None,
     };
-    let line = |line: &Line| LineUsed {
-        class: match line.class {
-            RateClass::Usage(class) => Some(class),
-            RateClass::Request => None,
-        },
-        units: line.units,
-        rate: line.rate,
-        amount_pico: line.amount_pico,
-    };
     let cost = bill.cost.as_ref();
+    let priced = report.call.price.as_ref().map(|price| &price.row).zip(cost);
     Some(PriceUsed {
         id,
         tier_index: cost.and_then(|cost| cost.tier_index).and_then(|index| u32::try_from(index).ok()),
         tier_context: cost.map_or(0, |cost| cost.tier_context),
         service_tier: report.service_tier.clone(),
         multiplier: report.call.multiplier,
-        lines: cost.map(|cost| cost.lines.iter().map(line).collect()).unwrap_or_default(),
+        lines: priced.map(|(row, cost)| record::lines(row, cost)).unwrap_or_default(),
         provider_cost_pico,
+        detail: PriceDetail {
+            source: report.call.price.as_ref().map(|price| record::source(price.source)),
+            rates: priced.and_then(|(row, cost)| row.path(cost.place)),
+            region: None,
+            unpriced: cost.map(|cost| cost.unpriced.to_vec()).unwrap_or_default(),
+            failed: report.status == Status::Failed,
+            several_models: false,
+        },
     })
 }
 

@@ -44,6 +44,9 @@ fn cases(route: &str) -> Option<Case> {
         "post /admin/v1/ledger/adjust" => {
             case(true, true, json!({"budget": "daily", "amount": "0.5", "reason": "a test"}))
         }
+        "post /admin/v1/prices/reprice" => {
+            case(true, true, json!({"since": "2026-01-01", "reason": "a test"}))
+        }
         _ => None,
     }
 }

@@ -1,6 +1,7 @@
 //! Stories of governed requests through a whole Bursar, judged by the fake provider's own bill.
 
 mod audit;
+mod disk_full;
 mod elsewhere;
 mod endings;
 mod house;
@@ -10,4 +11,5 @@ mod openapi;
 mod process;
 mod races;
 mod refusals;
+mod reprice;
 mod secrets;
