@@ -96,6 +96,17 @@ pub(crate) enum Killed {
 }
 
 impl Killed {
+    /// As a refusal, where no other deployment is asked.
+    pub(crate) fn refusal(&self, request_id: RequestId) -> Refusal {
+        match self {
+            Self::Unknown => {
+                let message =
+                    "whether a kill switch is on cannot be read; priced requests are refused until it can";
+                Refusal::new(Code::LedgerUnavailable, request_id, message)
+            }
+            Self::Stop(stop) => refusal(&stop.kill, request_id),
+        }
+    }
     /// As what [`Governor::admit`] answers: the next deployment where only this one is stopped.
     pub(crate) fn not_admitted(self, mut story: Box<Story>, provider: &Value) -> NotAdmitted {
         let request_id = story.request_id;
