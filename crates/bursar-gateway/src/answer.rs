@@ -27,6 +27,8 @@ pub struct Told {
     pub output_limit: Option<OutputLimit>,
     /// Budgets near their limit, with tenths of a percent.
     pub warnings: Vec<(Arc<str>, Option<i64>)>,
+    /// Where the limits of the key stand, as headers of the client's format.
+    pub rate_limits: Vec<(&'static str, String)>,
     /// List cost, where it is known before the head is sent.
     pub cost: Option<Usd>,
 }
@@ -73,6 +75,10 @@ pub fn pass_head(response: &mut Answer, upstream: &HeaderMap, told: &Told, lengt
     put("x-bursar-request-id", told.request_id.to_string());
     put("x-bursar-provider", told.provider.clone());
     put("x-bursar-model", told.model.clone());
+    // The client's own limit, where it has one, is what it can act on: it replaces what the provider says of the shared one.
+    for (name, value) in &told.rate_limits {
+        put(name, value.clone());
+    }
     if let Some(fallback) = &told.fallback {
         put("x-bursar-fallback", fallback.clone());
     }

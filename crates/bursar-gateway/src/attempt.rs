@@ -149,6 +149,10 @@ async fn send(
         remaining: tightest_usd,
         output_limit,
         warnings,
+        rate_limits: reservation
+            .story()
+            .map(|story| bursar_wire::rate_limit_headers(story.api_format, &story.rate_limits))
+            .unwrap_or_default(),
         cost: None,
     };
     if errand.gone.is_cancelled() {
@@ -329,6 +333,7 @@ pub async fn pass_free(
                 remaining: None,
                 output_limit: None,
                 warnings: Vec::new(),
+                rate_limits: Vec::new(),
                 cost: None,
             };
             answer::pass_head(&mut answer, &head.headers, &told, false);

@@ -1,5 +1,6 @@
 //! One client request, from its head to the head of its answer: which path it takes, who asks, what it is about.
 
+use crate::address;
 use crate::answer::{self, Answer};
 use crate::attempt::{self, Errand};
 use crate::idempotency::{self, Repeat};
@@ -150,6 +151,9 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
         Repeat::Refused(refusal) => return refuse(story, refusal),
     };
     story.reply = place.as_ref().map(Place::outcome);
+    if let Err(refusal) = governor.enter(&mut story, &caller) {
+        return refuse(story, refusal);
+    }
     let directory = governor.directory();
     let throttled = governor.throttled();
     let found = bursar_govern::route::route(
@@ -245,10 +249,16 @@ pub(crate) fn recognise(
     };
     let keys = client_keys(&parts.headers, parts.uri.path(), parts.uri.query());
     let presented = keys.first().map(|found| &*found.key);
-    worker.gateway.governor.identify(request_id, presented, &claims)
+    let caller = worker.gateway.governor.identify(request_id, presented, &claims)?;
+    let address = address::of_client(parts, &worker.gateway.trusted_proxies);
+    identify::permit_address(&caller.key, address, request_id)?;
+    Ok(caller)
 }
 
-async fn control(worker: &Worker, parts: Parts, body: Incoming) -> Answer {
+async fn control(worker: &Worker, mut parts: Parts, body: Incoming) -> Answer {
+    if let Some(address) = address::of_client(&parts, &worker.gateway.trusted_proxies) {
+        parts.extensions.insert(address);
+    }
     let body = match worker.intake.read(&parts.headers, body).await {
         Ok(body) => body,
         Err(error) => return answer::text(StatusCode::BAD_REQUEST, &format!("{error}\n")),

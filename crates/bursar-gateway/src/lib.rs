@@ -3,6 +3,7 @@
 //! Invariant: bytes pass unchanged but for the declared splices and a usage chunk that Bursar itself asked for. Every way
 //! an exchange can end settles, releases or suspends its reservation: the reservation's own type sees to that.
 
+pub mod address;
 pub mod answer;
 pub mod attempt;
 pub mod body;
@@ -23,6 +24,7 @@ pub mod stream;
 pub mod upstream;
 
 use crate::control::Control;
+use bursar_core::IpRange;
 use bursar_govern::Governor;
 use bursar_govern::idempotency::Replies;
 use bursar_wire::RefusalStatus;
@@ -42,4 +44,6 @@ pub struct Gateway {
     pub replies: Arc<Replies>,
     /// Which status a spent budget answers with.
     pub refusal_status: RefusalStatus,
+    /// Proxies whose `x-forwarded-for` is believed.
+    pub trusted_proxies: Vec<IpRange>,
 }

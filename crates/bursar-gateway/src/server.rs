@@ -117,12 +117,12 @@ async fn serve(
             accepted = listener.accept() => accepted,
             _ = stopped.wait_for(|stop| *stop) => break,
         };
-        let stream = match accepted {
-            Ok((stream, _peer)) => {
+        let (stream, peer) = match accepted {
+            Ok((stream, peer)) => {
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "cannot set TCP_NODELAY");
                 }
-                stream
+                (stream, peer)
             }
             Err(error) => {
                 // Out of file descriptors, or a connection that ended in the queue: wait a moment, go on.
@@ -132,7 +132,10 @@ async fn serve(
             }
         };
         let worker = Arc::clone(&worker);
-        let service = service_fn(move |request| exchange::handle(Arc::clone(&worker), request));
+        let service = service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(peer);
+            exchange::handle(Arc::clone(&worker), request)
+        });
         let connection = server_builder().serve_connection(TokioIo::new(stream), service).into_owned();
         let connection = connections.watch(connection);
         tasks.spawn(async move {

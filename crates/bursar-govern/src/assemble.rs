@@ -3,7 +3,7 @@
 use crate::budget::BudgetDocument;
 use crate::directory::{Directory, Key, KeyKind, MaySet, Model, Project, Provider};
 use crate::keys::HashedSecret;
-use bursar_core::{Attribute, Attributes, Measure, Rate, Timestamp, Usd, Value};
+use bursar_core::{Attribute, Attributes, KeyLimit, Measure, Rate, Timestamp, Usd, Value};
 use bursar_ledger::{Budget, BudgetId, HoldPolicy, Mode};
 use bursar_pricing::{PriceBook, UnknownModel};
 use bursar_store::settings::{self, BudgetRow, Snapshot, UnknownModelPolicy};
@@ -163,7 +163,8 @@ fn key(row: &settings::Key, project: &Arc<Project>) -> Result<Key, AssembleError
     let mut bound: Attributes = row.bound.clone();
     bound.set(&Attribute::Project, project.name.clone());
     bound.set(&Attribute::Key, id.clone());
-    if let Some(user) = &row.user {
+    // A standalone key spends its own balance, not its owner's budgets.
+    if let Some(user) = row.user.as_ref().filter(|_| row.kind != settings::KeyKind::Standalone) {
         bound.set(&Attribute::User, value("user", user)?);
     }
     Ok(Key {
@@ -179,10 +180,22 @@ fn key(row: &settings::Key, project: &Arc<Project>) -> Result<Key, AssembleError
         models: row.models.clone(),
         providers: row.providers.clone(),
         api_formats: row.api_formats.clone(),
+        limits: limits(row),
+        allowed_ips: row.allowed_ips.clone(),
         expires_at: row.expires_at,
         blocked: row.blocked,
         fit: row.fit,
     })
+}
+
+/// Every limit of a key, those with a field of their own among them.
+#[must_use]
+pub fn limits(row: &settings::Key) -> Arc<[KeyLimit]> {
+    let own = [
+        row.requests_per_minute.map(KeyLimit::requests_per_minute),
+        row.concurrency_max.map(KeyLimit::at_once),
+    ];
+    own.into_iter().flatten().chain(row.limits.iter().cloned()).collect()
 }
 
 /// The key under its secret from before a rotation.

@@ -2,7 +2,7 @@
 
 use crate::keys::HashedSecret;
 use crate::seal::Secret;
-use bursar_core::{ApiFormat, Attributes, Family, Pattern, Timestamp, Value};
+use bursar_core::{ApiFormat, Attributes, Family, IpRange, KeyLimit, Pattern, Timestamp, Value};
 use bursar_pricing::{Multipliers, PriceBook, PriceRow, UnknownModel};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -84,6 +84,10 @@ pub struct Key {
     pub providers: Vec<Pattern>,
     /// API formats it may use; empty: all.
     pub api_formats: Vec<ApiFormat>,
+    /// How much per minute, hour or day, and at once; empty: no limit beside its budgets.
+    pub limits: Arc<[KeyLimit]>,
+    /// Where it may be used from; empty: anywhere.
+    pub allowed_ips: Vec<IpRange>,
     /// From when on it is refused.
     pub expires_at: Option<Timestamp>,
     /// Refused until unblocked.

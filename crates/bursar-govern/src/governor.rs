@@ -3,6 +3,7 @@
 use crate::calibrate::Calibrations;
 use crate::directory::Directory;
 use crate::identify::{Caller, Claims, identify};
+use crate::key_limits::Limiter;
 use crate::kill::Kills;
 use crate::learn::Learned;
 use crate::limits::WAITING_MAX;
@@ -26,6 +27,7 @@ pub struct Governor {
     pub(crate) calibrations: Calibrations,
     pub(crate) learned: Learned,
     kills: Kills,
+    pub(crate) limiter: Arc<Limiter>,
     ports: Ports,
 }
 
@@ -41,6 +43,7 @@ impl Governor {
             calibrations: Calibrations::default(),
             learned: Learned::default(),
             kills: Kills::default(),
+            limiter: Arc::default(),
             ports,
         })
     }
@@ -107,6 +110,7 @@ impl Governor {
         if let Some(reply) = &story.reply {
             reply.note(&story);
         }
+        self.leave(&mut story);
         self.ports.observer.ended(&story);
     }
 

@@ -12,6 +12,7 @@ pub mod governor;
 pub mod hold;
 pub mod idempotency;
 pub mod identify;
+pub mod key_limits;
 pub mod keys;
 pub mod kill;
 pub mod learn;

@@ -3,11 +3,13 @@
 use crate::fit::OutputLimit;
 use crate::idempotency::Outcome;
 use crate::identify::Caller;
+use crate::key_limits::Pass;
 use crate::route::Skipped;
 use bursar_core::refusal::Blocking;
 use bursar_core::{ApiFormat, Attributes, Charge, Multiplier, Refusal, RequestId, Timestamp, Usage, Usd};
 use bursar_ledger::HeldWindow;
 use bursar_pricing::{Cost, Priced};
+use bursar_wire::RateLimit;
 use std::sync::Arc;
 
 /// How a request ended, or how far it is.
@@ -167,6 +169,10 @@ pub struct Story {
     pub anomalies: Vec<String>,
     /// Whether the client's library takes 429 for "try again" whatever else the answer says.
     pub retries_on_429: bool,
+    /// Its place in the limits of its key; given back when the story ends.
+    pub pass: Option<Pass>,
+    /// Where the limits of its key stand.
+    pub rate_limits: Vec<RateLimit>,
     /// Whether its record went into the journal with a settle entry; if not, the observer passes it on.
     pub journalled: bool,
 }
@@ -213,6 +219,8 @@ impl Story {
             waited_us: 0,
             anomalies: Vec::new(),
             retries_on_429: false,
+            pass: None,
+            rate_limits: Vec::new(),
             journalled: false,
         })
     }

@@ -64,6 +64,7 @@ static SCHEMA: Schema = Schema {
     migrations: &[
         Migration { name: "settings", sql: include_str!("settings/sql/001_settings.sql") },
         Migration { name: "throttle", sql: include_str!("settings/sql/002_throttle.sql") },
+        Migration { name: "key limits", sql: include_str!("settings/sql/003_key_limits.sql") },
     ],
 };
 

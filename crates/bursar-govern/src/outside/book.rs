@@ -130,7 +130,7 @@ impl Governor {
     ///
     /// # Errors
     /// See [`NotBooked`].
-    pub fn set_aside(
+    pub(super) fn set_aside(
         &self,
         asked: &Reservable,
         known: Option<&Record>,

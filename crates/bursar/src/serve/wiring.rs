@@ -167,6 +167,7 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
             RefusalStatus::PaymentRequired => bursar_wire::RefusalStatus::Always402,
             RefusalStatus::TooManyRequests => bursar_wire::RefusalStatus::Always429,
         },
+        trusted_proxies: config.server.trusted_proxies.clone(),
     });
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let workers = config.server.threads.and_then(|n| usize::try_from(n).ok()).unwrap_or(cores);

@@ -30,6 +30,7 @@ fn cases(route: &str) -> Option<Case> {
             case(true, true, Value::Null)
         }
         "post /admin/v1/keys/{id}/rotate" => case(true, true, json!({})),
+        "post /admin/v1/keys/{id}/top-up" => case(true, true, json!({"amount_usd": "5"})),
         "delete /admin/v1/keys/{id}" => case(true, true, Value::Null),
         "post /admin/v1/budgets" => {
             case(false, true, json!({"name": "fresh", "limit": "5 USD", "period": "day"}))
@@ -158,8 +159,9 @@ async fn suspended(house: &House) -> String {
 }
 
 async fn extra_key(house: &House) -> String {
-    let made = house.admin("POST", "/keys", &json!({"project": "alpha"})).await;
-    made["id"].as_str().expect("a key").to_owned()
+    let standalone = json!({"project": "alpha", "kind": "standalone", "balance": "1"});
+    let made = house.admin("POST", "/keys", &standalone).await;
+    made["id"].as_str().unwrap_or_else(|| panic!("no key: {made}")).to_owned()
 }
 
 /// The budget that was made by the API, made again where it is gone.

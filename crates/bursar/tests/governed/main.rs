@@ -13,6 +13,7 @@ mod families;
 mod fit;
 mod holds;
 mod house;
+mod key_limits;
 mod kill;
 mod openapi;
 mod process;

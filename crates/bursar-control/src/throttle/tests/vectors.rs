@@ -251,6 +251,8 @@ fn routed(vector: &Json, first: &str) -> (Result<Route, bursar_core::Refusal>, V
         expires_at: None,
         blocked: false,
         fit: false,
+        limits: Arc::default(),
+        allowed_ips: Vec::new(),
     };
     let asked = Asked {
         key: &key,
