@@ -10,6 +10,7 @@ mod projects;
 mod providers;
 mod reload;
 mod requests;
+mod usage_reports;
 mod users;
 
 use crate::state::State;
@@ -47,6 +48,7 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(budgets::routes())
         .merge(checks::routes())
         .merge(requests::routes())
+        .merge(usage_reports::routes())
         .merge(ledger::routes())
         .merge(providers::routes())
         .merge(prices::routes())

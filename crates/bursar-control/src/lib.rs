@@ -11,6 +11,7 @@ mod metrics;
 mod observer;
 mod page;
 mod problem;
+mod reports;
 mod state;
 
 pub use api::{openapi, router};

@@ -2,7 +2,7 @@
 
 use crate::commands::{
     budget, check, completions, cost, demo, explain, init, key, ledger, man, meter, mock, price, project,
-    provider, reload, replay, request, serve, user,
+    provider, reload, replay, request, serve, usage, user,
 };
 use crate::config::Environment;
 use crate::console::Console;
@@ -72,6 +72,9 @@ enum Command {
     Request(request::Command),
     /// Tell the whole story of one request
     Explain(explain::Args),
+    /// Where the money went: summaries, rankings, caching, budgets
+    #[command(subcommand)]
+    Usage(usage::Command),
     /// The price book
     #[command(subcommand)]
     Price(price::Command),
@@ -136,6 +139,7 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<(), Failure> 
         Command::Budget(command) => budget::run(command, context),
         Command::Request(command) => request::run(command, context),
         Command::Explain(args) => explain::run(&args, context),
+        Command::Usage(command) => usage::run(command, context),
         Command::Price(command) => price::run(command, context),
         Command::Cost(args) => cost::run(&args, context),
         Command::Meter(args) => meter::run(&args, context),

@@ -20,4 +20,5 @@ pub(crate) mod replay;
 pub(crate) mod request;
 pub(crate) mod serve;
 pub(crate) mod shared;
+pub(crate) mod usage;
 pub(crate) mod user;

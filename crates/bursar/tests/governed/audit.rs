@@ -43,6 +43,7 @@ fn cases(route: &str) -> Option<Case> {
         "post /admin/v1/ledger/adjust" => {
             case(true, true, json!({"budget": "daily", "amount": "0.5", "reason": "a test"}))
         }
+        "post /admin/v1/usage/rollups/rebuild" => case(true, true, json!({})),
         _ => None,
     }
 }

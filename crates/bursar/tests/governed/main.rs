@@ -8,4 +8,5 @@ mod openapi;
 mod process;
 mod races;
 mod refusals;
+mod reports;
 mod secrets;
