@@ -17,7 +17,7 @@ async fn what_requests_used_is_told_to_the_nano_dollar() {
     for out in [5, 7] {
         assert_eq!(house.chat(&chat(out, false)).await.status, 200);
     }
-    assert_eq!(house.chat(&asking("out=5 fault=500", false)).await.status, 500);
+    assert_eq!(house.chat(&asking("out=5 status=503", false)).await.status, 503);
     house.latest(3).await;
     // 20 tokens in at 1 USD per million, 12 out at 2 USD: what the provider billed.
     let report = get(&house, "/usage/report?project=alpha").await;
@@ -65,7 +65,7 @@ async fn what_requests_used_is_told_to_the_nano_dollar() {
 async fn a_request_in_flight_is_told_with_what_it_holds() {
     let house = House::with(priced(), TINY).await;
     assert_eq!(get(&house, "/usage/active").await["of"], 0);
-    let body = house.begin(&asking("out=200 in=10 pace=50", true)).await;
+    let body = house.begin(&asking("out=200 in=10 chunk_ms=50", true)).await;
     let mut active = Value::Null;
     for _ in 0..100 {
         active = get(&house, "/usage/active?project=alpha&user=ann").await;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::super::interval::{Grain, Piece};
 use super::super::month_file::ReadError;
-use super::super::roll::{Counted, SUMS, Sums, day_start, hour_start};
+use super::super::roll::{ALL_PROJECTS, Counted, SUMS, Sums, TOGETHER, day_start, hour_start};
 use super::super::row::{COUNTED, SECOND, place_at, read_counted, tags_of};
 use super::super::strings::{self, Texts};
 use super::{Dimension, NameFilter};
@@ -27,6 +27,8 @@ pub(super) struct Question<'q> {
     pub(super) by_day: Option<Dimension>,
     /// Whether `roll_project` answers for hours.
     pub(super) by_project: bool,
+    /// Whether projects are neither asked by nor for.
+    pub(super) any_project: bool,
 }
 
 impl Question<'_> {
@@ -85,8 +87,13 @@ impl Question<'_> {
         let mut values: Vec<Sql> = Vec::new();
         let _ = write!(sql, " FROM {table} WHERE ");
         if let (true, Some(dimension)) = (days, self.by_day) {
+            let together = self.any_project && dimension.is_together();
             sql.push_str("dimension = ? AND ");
-            values.push(dimension.number().into());
+            values.push((dimension.number() + if together { TOGETHER } else { 0 }).into());
+        }
+        if table == "roll_project" {
+            let sign = if self.any_project { "=" } else { "<>" };
+            let _ = write!(sql, "project {sign} {ALL_PROJECTS} AND ");
         }
         let _ = write!(sql, "{time} >= ? AND {time} < ?");
         values.extend([self.piece.first().into(), self.piece.end().into()]);
