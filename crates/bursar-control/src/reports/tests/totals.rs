@@ -95,6 +95,19 @@ fn a_record_that_comes_twice_counts_once() {
     assert_eq!((total.requests, total.list_cost.as_str()), (1, "0.0105"));
 }
 
+/// Rules: S4-20, S4-45, V L04: caches are part of the total, once.
+#[test]
+fn every_token_is_in_the_total_once() {
+    let mut world = World::at("2026-03-15T12:00:00Z");
+    world.put("2026-03-15T10:00:00Z", "project=p1", |record| {
+        used(1000, 500, "0.1")(record);
+        record.usage.set(UsageClass::CacheWrite5m, 200);
+        record.usage.set(UsageClass::CacheRead, 300);
+    });
+    let tokens = report(&world, "project=p1").total.tokens;
+    assert_eq!((tokens.input + tokens.output, tokens.total), (1500, 2000));
+}
+
 /// Rules: S4-41, C6-7, V A04.
 #[test]
 fn what_runs_does_not_count_and_what_failed_does() {
