@@ -9,6 +9,7 @@ use crate::upstream::{TlsError, Upstream};
 use crate::{Gateway, models};
 use bursar_core::{ApiFormat, Code, Refusal};
 use bursar_govern::identify::{self, Caller, Claims};
+use bursar_govern::route::Asked;
 use bursar_govern::story::Story;
 use bursar_wire::route::check_headers;
 use bursar_wire::{Route, SpendRoute, client_keys, read_facts, route};
@@ -112,6 +113,9 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     };
     story.model_asked = facts.model.to_string();
     story.stream = facts.stream;
+    if let Err(refusal) = governor.not_killed(&caller, format, &facts.model, request_id) {
+        return refuse(story, refusal);
+    }
     if let Some(surface) = facts.unmetered {
         let message = format!("{} is not passed: it costs money and has no meter here yet", surface.as_str());
         return refuse(story, Refusal::new(Code::NoMeter, request_id, message));
@@ -120,13 +124,18 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
         return refuse(story, refusal);
     }
     let directory = governor.directory();
+    let throttled = governor.throttled();
     let found = bursar_govern::route::route(
         &directory,
+        &throttled,
         story.created_at,
-        &caller.key,
-        format,
-        &facts.model,
-        request_id,
+        &Asked {
+            key: &caller.key,
+            format,
+            model: &facts.model,
+            request_id,
+            allow_fallback: allows_fallback(&parts.headers),
+        },
     );
     let found = match found {
         Ok(found) => found,
@@ -168,16 +177,20 @@ async fn count_tokens(worker: &Arc<Worker>, route: &SpendRoute, parts: Parts, bo
         Ok(facts) => facts,
         Err(error) => return refuse(error.refusal(request_id)),
     };
+    if let Err(refusal) = governor.not_killed(&caller, format, &facts.model, request_id) {
+        return refuse(refusal);
+    }
     let directory = governor.directory();
+    let throttled = governor.throttled();
     let found = bursar_govern::route::route(
         &directory,
+        &throttled,
         governor.now(),
-        &caller.key,
-        format,
-        &facts.model,
-        request_id,
+        &Asked { key: &caller.key, format, model: &facts.model, request_id, allow_fallback: true },
     );
-    match found.map(|found| found.deployments.into_iter().next()) {
+    let chosen = found
+        .and_then(|found| governor.first_not_killed(&caller, &facts.model, found.deployments, request_id));
+    match chosen {
         Ok(Some(deployment)) => {
             attempt::pass_free(worker, route, &facts, &parts, body, &deployment, request_id).await
         }
@@ -217,6 +230,12 @@ async fn control(worker: &Worker, parts: Parts, body: Incoming) -> Answer {
         Ok(response) => response.map(crate::body::AnswerBody::whole),
         Err(_) => answer::text(StatusCode::GATEWAY_TIMEOUT, "the control plane did not answer in time\n"),
     }
+}
+
+/// Whether the client is content with another deployment than the first.
+fn allows_fallback(headers: &HeaderMap) -> bool {
+    let said = headers.get("x-bursar-allow-fallback").and_then(|value| value.to_str().ok());
+    !said.is_some_and(|word| word.trim().eq_ignore_ascii_case("false"))
 }
 
 fn note_headers(story: &mut Story, headers: &HeaderMap) {

@@ -3,8 +3,10 @@
 use crate::calibrate::Calibration;
 use crate::directory::Directory;
 use crate::identify::{Caller, Claims, identify};
+use crate::kill::Kills;
 use crate::ports::Ports;
 use crate::story::{Status, Story};
+use crate::throttled::Throttled;
 use crate::waiters::Waiters;
 use arc_swap::ArcSwap;
 use bursar_core::limits::RESERVATION_TTL_S;
@@ -19,9 +21,11 @@ const WAITING_MAX: usize = 10_000;
 /// Decides about requests and books what they cost.
 pub struct Governor {
     directory: ArcSwap<Directory>,
+    throttled: ArcSwap<Throttled>,
     ledger: Arc<Ledger>,
     pub(crate) waiters: Waiters<WindowId>,
     pub(crate) calibration: Calibration,
+    kills: Kills,
     ports: Ports,
 }
 
@@ -31,9 +35,11 @@ impl Governor {
     pub fn new(directory: Directory, ledger: Arc<Ledger>, ports: Ports) -> Arc<Self> {
         Arc::new(Self {
             directory: ArcSwap::from_pointee(directory),
+            throttled: ArcSwap::default(),
             ledger,
             waiters: Waiters::new(WAITING_MAX),
             calibration: Calibration::default(),
+            kills: Kills::default(),
             ports,
         })
     }
@@ -46,10 +52,24 @@ impl Governor {
     pub fn replace_directory(&self, directory: Directory) {
         self.directory.store(Arc::new(directory));
     }
+    /// Who is throttled at this moment.
+    #[must_use]
+    pub fn throttled(&self) -> Arc<Throttled> {
+        self.throttled.load_full()
+    }
+    /// Replaces who is throttled as a whole; requests that are routed already go where they were routed.
+    pub fn replace_throttled(&self, throttled: Throttled) {
+        self.throttled.store(Arc::new(throttled));
+    }
     /// The ledger.
     #[must_use]
     pub fn ledger(&self) -> &Arc<Ledger> {
         &self.ledger
+    }
+    /// The kill switches.
+    #[must_use]
+    pub fn kills(&self) -> &Kills {
+        &self.kills
     }
     /// The clock, randomness and observer.
     #[must_use]

@@ -4,7 +4,9 @@ use crate::story::{AttemptEnd, Status, Story};
 use bursar_core::{Charge, Rate, UsageClass};
 use bursar_ledger::{HeldWindow, Record as Bytes};
 use bursar_pricing::{Cost, PriceRow, RateClass};
-use bursar_store::records::{self, Attempt, AttemptOutcome, LineUsed, PriceUsed, Record, WindowUsed};
+use bursar_store::records::{
+    self, Attempt, AttemptOutcome, LineUsed, PriceDetail, PriceSource, PriceUsed, Record, WindowUsed,
+};
 
 /// The record's bytes, in the store's own codec.
 #[must_use]
@@ -82,20 +84,7 @@ pub fn of(story: &Story) -> Record {
 fn price(story: &Story) -> Option<PriceUsed> {
     let priced = story.price.as_ref()?;
     let cost = story.cost.as_ref();
-    let lines = cost.map(|cost| {
-        let line = |line: &bursar_pricing::Line| LineUsed {
-            class: match line.class {
-                RateClass::Usage(class) => Some(class),
-                RateClass::Request => None,
-            },
-            units: line.units,
-            rate: line.rate,
-            amount_pico: line.amount_pico,
-        };
-        let mut lines: Vec<LineUsed> = cost.lines.iter().map(line).collect();
-        lines.extend(input_rate(&priced.row, cost, &lines));
-        lines
-    });
+    let lines = cost.map(|cost| lines(&priced.row, cost));
     Some(PriceUsed {
         id: priced.row.id().to_string(),
         tier_index: cost.and_then(|cost| cost.tier_index).and_then(|index| u32::try_from(index).ok()),
@@ -104,7 +93,43 @@ fn price(story: &Story) -> Option<PriceUsed> {
         multiplier: story.multiplier,
         lines: lines.unwrap_or_default(),
         provider_cost_pico: story.billed_pico,
+        detail: PriceDetail {
+            source: Some(source(priced.source)),
+            rates: cost.and_then(|cost| priced.row.path(cost.place)),
+            region: story.region.clone(),
+            unpriced: cost.map(|cost| cost.unpriced.to_vec()).unwrap_or_default(),
+            failed: story.charged_as_failed,
+            several_models: story.several_models,
+        },
     })
+}
+
+/// Where a price came from, as a record keeps it.
+#[must_use]
+pub const fn source(source: bursar_pricing::PriceSource) -> PriceSource {
+    match source {
+        bursar_pricing::PriceSource::Book => PriceSource::Book,
+        bursar_pricing::PriceSource::Deployment => PriceSource::Deployment,
+        bursar_pricing::PriceSource::FallbackPrice => PriceSource::FallbackPrice,
+        bursar_pricing::PriceSource::Free => PriceSource::Free,
+    }
+}
+
+/// The lines of a cost as a record keeps them.
+#[must_use]
+pub fn lines(row: &PriceRow, cost: &Cost) -> Vec<LineUsed> {
+    let line = |line: &bursar_pricing::Line| LineUsed {
+        class: match line.class {
+            RateClass::Usage(class) => Some(class),
+            RateClass::Request => None,
+        },
+        units: line.units,
+        rate: line.rate,
+        amount_pico: line.amount_pico,
+    };
+    let mut lines: Vec<LineUsed> = cost.lines.iter().map(line).collect();
+    lines.extend(input_rate(row, cost, &lines));
+    lines
 }
 
 /// At which rate cached tokens would have been input, where no line of input says it: a line of no units. Reports weigh

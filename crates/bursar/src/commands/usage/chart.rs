@@ -23,14 +23,23 @@ pub(super) fn bar(value: u64, largest: u64) -> String {
     bar
 }
 
-/// The shade of a level from 0 to 4.
-pub(super) fn shade(level: u64) -> char {
+/// Tables without the bars at the ends of their lines, for where no person looks.
+pub(super) fn without_bars(text: &str) -> String {
+    let is_bar = |c: char| EIGHTHS.contains(&c);
+    text.lines().map(|line| format!("{}\n", line.trim_end_matches(is_bar).trim_end())).collect()
+}
+
+/// The shade of a level from 0 to 4, or its digit.
+pub(super) fn shade(level: u64, drawn: bool) -> char {
+    if !drawn {
+        return u32::try_from(level).ok().and_then(|level| char::from_digit(level, 10)).unwrap_or('4');
+    }
     usize::try_from(level).ok().and_then(|level| SHADES.get(level)).copied().unwrap_or('█')
 }
 
 /// All shades, from none to most.
-pub(super) fn legend() -> String {
-    SHADES.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+pub(super) fn legend(drawn: bool) -> String {
+    (0..).take(SHADES.len()).map(|level| shade(level, drawn).to_string()).collect::<Vec<_>>().join(" ")
 }
 
 /// Decimal USD as a whole number of nano-USD, for the length of a bar.
@@ -48,7 +57,8 @@ mod tests {
         assert_eq!(bar(10, 10).chars().count(), 20);
         assert_eq!(bar(5, 10), "██████████");
         assert_eq!(bar(1, 1_000_000), "▏");
+        assert_eq!(without_bars("a  5  ██▌\nb  0\n"), "a  5\nb  0\n");
         assert_eq!(bar(u64::MAX, u64::MAX).chars().count(), 20);
-        assert_eq!((shade(0), shade(4), shade(9)), ('·', '█', '█'));
+        assert_eq!((shade(0, true), shade(4, true), shade(3, false)), ('·', '█', '3'));
     }
 }

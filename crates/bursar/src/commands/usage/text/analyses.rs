@@ -7,7 +7,7 @@ use bursar_core::text;
 use serde_json::Value;
 
 /// A year of days: a row for each day of the week, Sunday first, a column for each week.
-pub(in crate::commands::usage) fn heatmap(answer: &Value, level: &str) -> String {
+pub(in crate::commands::usage) fn heatmap(answer: &Value, level: &str, drawn: bool) -> String {
     let days = part(answer, "days").as_array().map_or(&[][..], Vec::as_slice);
     let date = |day: &Value| at(day, "date").parse::<jiff::civil::Date>().ok();
     let lead = days.first().and_then(date).map_or(0, |first| first.weekday().to_sunday_zero_offset());
@@ -19,7 +19,7 @@ pub(in crate::commands::usage) fn heatmap(answer: &Value, level: &str) -> String
         match place.checked_sub(lead).and_then(|at| days.get(at)) {
             None => row.push(' '),
             Some(day) => {
-                row.push(shade(number(day, level)));
+                row.push(shade(number(day, level), drawn));
                 if let Some(date) = date(day)
                     && (1..=7).contains(&date.day())
                     && months.chars().count() <= place / 7
@@ -42,7 +42,7 @@ pub(in crate::commands::usage) fn heatmap(answer: &Value, level: &str) -> String
         out.push_str(format!("{name}  {row}").trim_end());
         out.push('\n');
     }
-    out.push_str(&format!("\n     less {} more, by {}\n", legend(), at(answer, "order")));
+    out.push_str(&format!("\n     less {} more, by {}\n", legend(drawn), at(answer, "order")));
     out
 }
 
