@@ -20,6 +20,7 @@ mod reservations;
 mod simulate;
 mod throttle;
 mod usage;
+mod usage_reports;
 mod users;
 
 use crate::state::State;
@@ -63,6 +64,7 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(export::routes())
         .merge(usage::routes())
         .merge(reservations::routes())
+        .merge(usage_reports::routes())
         .merge(ledger::routes())
         .merge(providers::routes())
         .merge(prices::routes())

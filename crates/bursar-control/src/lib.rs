@@ -15,6 +15,7 @@ mod metrics;
 mod observer;
 mod page;
 mod problem;
+mod reports;
 pub mod simulate;
 mod state;
 pub mod throttle;

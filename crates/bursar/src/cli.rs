@@ -2,7 +2,7 @@
 
 use crate::commands::{
     backup, budget, check, completions, cost, demo, explain, export, init, key, kill, ledger, man, meter,
-    mock, price, project, provider, reload, replay, request, serve, throttle, user,
+    mock, price, project, provider, reload, replay, request, serve, throttle, usage, user,
 };
 use crate::config::Environment;
 use crate::console::Console;
@@ -80,6 +80,9 @@ enum Command {
     Export(Box<export::Args>),
     /// Tell the whole story of one request
     Explain(explain::Args),
+    /// Where the money went: summaries, rankings, caching, budgets
+    #[command(subcommand)]
+    Usage(usage::Command),
     /// The price book
     #[command(subcommand)]
     Price(price::Command),
@@ -149,6 +152,7 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<(), Failure> 
         Command::Request(command) => request::run(command, context),
         Command::Export(args) => export::run(&args, context),
         Command::Explain(args) => explain::run(&args, context),
+        Command::Usage(command) => usage::run(command, context),
         Command::Price(command) => price::run(command, context),
         Command::Cost(args) => cost::run(&args, context),
         Command::Meter(args) => meter::run(&args, context),

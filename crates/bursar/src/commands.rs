@@ -24,4 +24,5 @@ pub(crate) mod request;
 pub(crate) mod serve;
 pub(crate) mod shared;
 pub(crate) mod throttle;
+pub(crate) mod usage;
 pub(crate) mod user;

@@ -46,6 +46,7 @@ fn cases(route: &str) -> Option<Case> {
         }
         "post /admin/v1/kill" => case(false, true, json!({"scope": "run=never", "reason": "a test"})),
         "delete /admin/v1/kill/{scope}" => case(true, true, Value::Null),
+        "post /admin/v1/usage/rollups/rebuild" => case(true, true, json!({})),
         "post /admin/v1/prices/reprice" => {
             case(true, true, json!({"since": "2026-01-01", "reason": "a test"}))
         }

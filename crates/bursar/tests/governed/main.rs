@@ -20,6 +20,7 @@ mod process;
 mod races;
 mod refusals;
 mod repeats;
+mod reports;
 mod reprice;
 mod secrets;
 mod simulate;

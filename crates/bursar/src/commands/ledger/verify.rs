@@ -1,4 +1,4 @@
-//! `bursar ledger verify`: recomputes every counter from the journal of a stopped server.
+//! `bursar ledger verify`: recomputes every counter from the journal of a stopped server, and every roll-up from records.
 
 use crate::commands::shared;
 use crate::context::Context;
@@ -6,8 +6,9 @@ use crate::exit::Failure;
 use anyhow::Context as _;
 use bursar_store::disk::{LockError, RealDisk};
 use bursar_store::ledger::{Verification, VerifyError};
+use bursar_store::records::Records;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Arguments of `bursar ledger verify`.
 #[derive(Debug, clap::Args)]
@@ -19,6 +20,8 @@ pub(crate) struct Args {
 
 /// The folder of the ledger's journal and checkpoints inside the data directory.
 const LEDGER_FOLDER: &str = "ledger";
+/// The folder of records and roll-ups beside it.
+const RECORDS_FOLDER: &str = "records";
 
 /// Verifies, and fails where anything is not what the entries say.
 pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure> {
@@ -40,8 +43,56 @@ pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure>
         }
         Err(error) => return Err(anyhow::Error::from(error).into()),
     };
-    shared::show(context, &as_json(&found), |_| text(&found))?;
-    if found.is_sound() { Ok(()) } else { Err(Failure::failed("the ledger is not sound")) }
+    let rollups = recount(&data_dir.join(RECORDS_FOLDER), context)?;
+    let mut answer = as_json(&found);
+    if let (Some(object), Some(rollups)) = (answer.as_object_mut(), &rollups) {
+        object.insert("rollups".to_owned(), rollups.json.clone());
+    }
+    let rollups_text = rollups.as_ref().map_or_else(String::new, |rollups| rollups.text.clone());
+    shared::show(context, &answer, |_| text(&found) + &rollups_text)?;
+    if !found.is_sound() {
+        return Err(Failure::failed("the ledger is not sound"));
+    }
+    if rollups.is_some_and(|rollups| !rollups.sound) {
+        return Err(Failure::failed("roll-ups are not what their records add up to")
+            .hint("`bursar ledger rollups --rebuild` makes them anew on a running server"));
+    }
+    Ok(())
+}
+
+/// What counting the records again found.
+struct Recounted {
+    sound: bool,
+    json: Value,
+    text: String,
+}
+
+/// Counts the records again and compares with the roll-ups; nothing where there are no records yet.
+fn recount(folder: &Path, context: &Context<'_>) -> Result<Option<Recounted>, Failure> {
+    if !folder.is_dir() {
+        return Ok(None);
+    }
+    let unreadable = || format!("`{}` cannot be read", folder.display());
+    let records = Records::open(folder, context.now).with_context(unreadable)?;
+    let (mut counted, mut rows, mut differing, mut differences) = (0, 0, 0, Vec::new());
+    for month in records.months() {
+        let found = records.recount(month).with_context(unreadable)?;
+        counted += found.records;
+        rows += found.rows;
+        differing += found.differing;
+        differences.extend(found.differences.iter().map(|difference| format!("{month}: {difference}")));
+    }
+    let mut text = format!("{counted} records against {rows} roll-up rows\n");
+    for difference in &differences {
+        text.push_str(difference);
+        text.push('\n');
+    }
+    if differing == 0 {
+        text.push_str("every roll-up is what its records add up to\n");
+    }
+    let json =
+        json!({ "records": counted, "rows": rows, "differing": differing, "differences": differences });
+    Ok(Some(Recounted { sound: differing == 0, json, text }))
 }
 
 fn as_json(found: &Verification) -> Value {
