@@ -2,6 +2,7 @@
 
 use crate::answer::{self, Answer};
 use crate::attempt::{self, Errand};
+use crate::chain;
 use crate::intake::{Intake, IntakeError};
 use crate::limits::CONTROL_WAIT;
 use crate::refusal;
@@ -119,18 +120,17 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     if let Err(refusal) = identify::permit(&caller.key, format, &facts.model, request_id) {
         return refuse(story, refusal);
     }
-    let directory = governor.directory();
-    let found = bursar_govern::route::route(
-        &directory,
-        story.created_at,
-        &caller.key,
-        format,
-        &facts.model,
-        request_id,
-    );
+    let may_fall_back = match may_fall_back(&parts.headers) {
+        Ok(may) => may,
+        Err(message) => return refuse(story, Refusal::new(Code::BadInput, request_id, message)),
+    };
+    let found = governor.route(&caller.key, &facts, may_fall_back, request_id, story.created_at);
     let found = match found {
         Ok(found) => found,
-        Err(refusal) => return refuse(story, refusal),
+        Err(none) => {
+            story.skipped = none.skipped;
+            return refuse(story, none.refusal);
+        }
     };
     story.skipped = found.skipped;
 
@@ -142,7 +142,7 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     let tasks = worker.tasks.clone();
     let errand = Errand { worker, route, facts, caller, parts, body, deployments: found.deployments, gone };
     tasks.spawn(async move {
-        let answer = attempt::run(errand, story).await;
+        let answer = chain::run(errand, story).await;
         // A client that left drops the answer here, which settles it.
         drop(tx.send(answer));
     });
@@ -168,15 +168,7 @@ async fn count_tokens(worker: &Arc<Worker>, route: &SpendRoute, parts: Parts, bo
         Ok(facts) => facts,
         Err(error) => return refuse(error.refusal(request_id)),
     };
-    let directory = governor.directory();
-    let found = bursar_govern::route::route(
-        &directory,
-        governor.now(),
-        &caller.key,
-        format,
-        &facts.model,
-        request_id,
-    );
+    let found = governor.route(&caller.key, &facts, true, request_id, governor.now());
     match found.map(|found| found.deployments.into_iter().next()) {
         Ok(Some(deployment)) => {
             attempt::pass_free(worker, route, &facts, &parts, body, &deployment, request_id).await
@@ -184,7 +176,7 @@ async fn count_tokens(worker: &Arc<Worker>, route: &SpendRoute, parts: Parts, bo
         Ok(None) => {
             refuse(Refusal::new(Code::NoDeployment, request_id, "no provider counts tokens of this model"))
         }
-        Err(refusal) => refuse(refusal),
+        Err(none) => refuse(none.refusal),
     }
 }
 
@@ -216,6 +208,16 @@ async fn control(worker: &Worker, parts: Parts, body: Incoming) -> Answer {
     match tokio::time::timeout(CONTROL_WAIT, answering).await {
         Ok(response) => response.map(crate::body::AnswerBody::whole),
         Err(_) => answer::text(StatusCode::GATEWAY_TIMEOUT, "the control plane did not answer in time\n"),
+    }
+}
+
+/// What `x-bursar-allow-fallback` says.
+fn may_fall_back(headers: &HeaderMap) -> Result<bool, &'static str> {
+    match headers.get("x-bursar-allow-fallback").map(|value| value.as_bytes().trim_ascii()) {
+        None => Ok(true),
+        Some(word) if word.eq_ignore_ascii_case(b"true") => Ok(true),
+        Some(word) if word.eq_ignore_ascii_case(b"false") => Ok(false),
+        Some(_) => Err("the value of x-bursar-allow-fallback is neither `true` nor `false`"),
     }
 }
 

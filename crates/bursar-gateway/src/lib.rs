@@ -6,9 +6,12 @@
 pub mod answer;
 pub mod attempt;
 pub mod body;
+pub mod chain;
+pub mod choose;
 mod collect;
 pub mod control;
 pub mod exchange;
+pub mod health;
 pub mod intake;
 pub mod limits;
 pub mod models;

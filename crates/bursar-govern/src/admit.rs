@@ -1,13 +1,14 @@
 //! Admit: from a quote to a reservation that is durable, or to a refusal with numbers. Waits, briefly and in turn, when
 //! only requests in flight are in the way.
 
+use crate::circuits::Permit;
 use crate::directory::Credential;
 use crate::governor::Governor;
 use crate::identify::Caller;
 use crate::quote::{self, AttemptQuote};
 use crate::refuse;
 use crate::reservation::{Attempt, Reservation};
-use crate::route::{Deployment, Skipped};
+use crate::route::Deployment;
 use crate::story::{AttemptStory, Story};
 use bursar_core::limits::RESERVATION_TTL_S;
 use bursar_core::{
@@ -29,6 +30,10 @@ pub struct Ask<'a> {
     pub bound: &'a RequestBound,
     /// Whether it may wait for room that is held.
     pub may_wait: bool,
+    /// Whether other deployments are left: room of this deployment alone is not waited for then.
+    pub has_others: bool,
+    /// Its place at the endpoint.
+    pub permit: Option<Permit>,
 }
 
 /// Admitted: what is held, and what the client may be told.
@@ -60,7 +65,7 @@ impl Governor {
         self: &Arc<Self>,
         mut story: Box<Story>,
         caller: &Caller,
-        ask: Ask<'_>,
+        mut ask: Ask<'_>,
         gone: &CancellationToken,
     ) -> Result<Admitted, NotAdmitted> {
         let quote = quote::quote(
@@ -89,7 +94,7 @@ impl Governor {
         reserve.priced = !ask.deployment.price.row.is_free();
         reserve.require_budget = caller.key.project.require_budget;
         reserve.record = crate::record::encode(&story);
-        let reserved = self.reserve(&mut story, reserve, ask.may_wait, gone).await;
+        let reserved = self.reserve(&mut story, reserve, (ask.may_wait, ask.has_others), gone).await;
         let (held, seq) = match reserved {
             Ok(held) => held,
             Err(no) => return Err(self.not_admitted(story, no, &ask, &quote)),
@@ -107,6 +112,7 @@ impl Governor {
             bound: ask.bound.clone(),
             hold,
             windows,
+            permit: ask.permit.take(),
         });
         if self.ledger().durable(seq).await.is_err() {
             let message = "the ledger cannot write; priced requests are refused until it can";
@@ -137,9 +143,10 @@ impl Governor {
         &self,
         story: &mut Story,
         reserve: Reserve,
-        may_wait: bool,
+        (may_wait, has_others): (bool, bool),
         gone: &CancellationToken,
     ) -> Result<(Held, Seq), No> {
+        let waits = |denial: &Denial| denial.wait_ms > 0 && !(has_others && is_of_deployment(denial));
         let at =
             |now: Timestamp| Reserve { deadline: now.plus_seconds(RESERVATION_TTL_S), ..reserve.clone() };
         let attempt = |now: Timestamp| match self.ledger().reserve(now, at(now)) {
@@ -157,7 +164,7 @@ impl Governor {
                     Ok(held) => return Ok(held),
                     Err(denial) => denial,
                 };
-                if !may_wait || denial.wait_ms == 0 {
+                if !may_wait || !waits(&denial) {
                     return Err(No::Denied(denial));
                 }
                 let lines = denial.blocking.iter().filter_map(|blocked| blocked.window).collect();
@@ -182,7 +189,7 @@ impl Governor {
                 story.waited_us = now.micros_since(began);
                 match attempt(now)? {
                     Ok(held) => return Ok(held),
-                    Err(denial) if denial.wait_ms == 0 => return Err(No::Denied(denial)),
+                    Err(denial) if !waits(&denial) => return Err(No::Denied(denial)),
                     Err(denial) => last = Some(denial),
                 }
             }
@@ -233,10 +240,9 @@ impl Governor {
         let conditions = quote::conditions(ask.bound, story.api_format, story.created_at);
         let fits = refuse::fits(&denial.room, &ask.deployment.price.row, ask.bound, &conditions, quote);
         let refusal = refuse::from_denial(&denial, request_id, fits);
-        if !denial.blocking.is_empty() && denial.blocking.iter().all(|blocked| blocked.per_attempt) {
-            story
-                .skipped
-                .push(Skipped { provider: ask.deployment.provider.name.to_string(), reason: "refused" });
+        if is_of_deployment(&denial) {
+            let reason = if denial.code == Code::BudgetHeld { "quota_held" } else { "quota_exhausted" };
+            story.skipped.push(ask.deployment.skipped(&story.model_asked, reason));
             return NotAdmitted::TryNext(story, refusal);
         }
         NotAdmitted::Refused(story, refusal)
@@ -247,6 +253,11 @@ enum No {
     Gone,
     Denied(Box<Denial>),
     Unavailable(String),
+}
+
+/// Whether only windows of this deployment or credential are in the way: its quota, which another does not share.
+fn is_of_deployment(denial: &Denial) -> bool {
+    !denial.blocking.is_empty() && denial.blocking.iter().all(|blocked| blocked.per_attempt)
 }
 
 /// Whether an attempt before this one carries the request's count.
@@ -279,8 +290,9 @@ fn attempt_attributes(caller: &Caller, ask: &Ask<'_>, story: &Story) -> Attribut
         attributes.set(&Attribute::Credential, credential.name.clone());
     }
     let served = ask.deployment.upstream_model.as_deref().unwrap_or(&story.model_asked);
+    let routed = ask.deployment.fallback_model.as_deref().unwrap_or(&story.model_asked);
     for (attribute, text) in [
-        (Attribute::Model, story.model_asked.as_str()),
+        (Attribute::Model, routed),
         (Attribute::ServedModel, served),
         (Attribute::ApiFormat, story.api_format.as_str()),
     ] {

@@ -1,5 +1,6 @@
 //! Who may ask for what, from whom: one immutable snapshot, replaced as a whole when configuration or keys change.
 
+use crate::circuit::Limits;
 use crate::keys::HashedSecret;
 use crate::seal::Secret;
 use bursar_core::{ApiFormat, Attributes, Family, Pattern, Timestamp, Value};
@@ -136,7 +137,7 @@ impl MaySet {
 }
 
 /// Who answers: a provider with one endpoint for one family of API formats.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Provider {
     /// Its name.
     pub name: Value,
@@ -152,12 +153,17 @@ pub struct Provider {
     pub timeouts: Timeouts,
     /// Providers to go on to, in order.
     pub fallback: Vec<Value>,
+    /// The model to ask for when a request comes here by fallback with a model that has no price here.
+    pub fallback_model: Option<Box<str>>,
+    /// Whether a request goes on to the next deployment when this one fell silent after it was sent, although both may
+    /// be billed then.
+    pub next_after_silence: bool,
     /// Whether a complete error answer before any output may have been billed (a dated table says so per provider).
     pub bills_errors: bool,
 }
 
 /// Where the secret towards a provider comes from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Credentials {
     /// Bursar's own, one or several.
     Own(Vec<Arc<Credential>>),
@@ -178,6 +184,8 @@ pub struct Credential {
     pub weight: u32,
     /// From list cost to effective cost.
     pub multipliers: Multipliers,
+    /// How much may be asked with it.
+    pub limits: Limits,
 }
 
 /// How long to wait for what. There is no total timeout on a stream.
@@ -219,6 +227,8 @@ pub struct ModelAt {
     pub upstream_model: Option<Box<str>>,
     /// Its own price instead of the book's.
     pub price: Option<Arc<PriceRow>>,
+    /// Whether what the provider itself says it bills counts instead of usage times price.
+    pub prefers_billed: bool,
 }
 
 impl Directory {

@@ -1,16 +1,22 @@
 //! The governor: the one object that the gateway asks. Holds the directory, the ledger, and the lines of those who wait.
 
+use crate::affinity::Affinity;
 use crate::calibrate::Calibration;
-use crate::directory::Directory;
+use crate::circuits::Circuits;
+use crate::directory::{Directory, Key};
 use crate::identify::{Caller, Claims, identify};
 use crate::ports::Ports;
+use crate::route::{self, NoRoute, Route, RouteAsk};
 use crate::story::{Status, Story};
+use crate::throttled::Throttled;
 use crate::waiters::Waiters;
 use arc_swap::ArcSwap;
 use bursar_core::limits::RESERVATION_TTL_S;
 use bursar_core::{Charge, Code, Refusal, RequestId, ReservationId, Timestamp};
 use bursar_ledger::{Outcome, Progress, ProvablyUnbilled, Record, Settle, SuspenseCause, WindowId};
+use bursar_pricing::PriceRow;
 use bursar_store::ledger::{Applied, Ledger, LedgerDown};
+use bursar_wire::Facts;
 use std::sync::Arc;
 
 /// Requests that may wait for room at once: beyond it they are refused at once, with the same numbers.
@@ -22,6 +28,9 @@ pub struct Governor {
     ledger: Arc<Ledger>,
     pub(crate) waiters: Waiters<WindowId>,
     pub(crate) calibration: Calibration,
+    throttled: ArcSwap<Throttled>,
+    circuits: Arc<Circuits>,
+    affinity: Affinity,
     ports: Ports,
 }
 
@@ -34,6 +43,9 @@ impl Governor {
             ledger,
             waiters: Waiters::new(WAITING_MAX),
             calibration: Calibration::default(),
+            throttled: ArcSwap::default(),
+            circuits: Arc::default(),
+            affinity: Affinity::default(),
             ports,
         })
     }
@@ -45,6 +57,25 @@ impl Governor {
     /// Replaces the directory as a whole; requests under way keep the one they began with.
     pub fn replace_directory(&self, directory: Directory) {
         self.directory.store(Arc::new(directory));
+    }
+    /// What is throttled at this moment.
+    #[must_use]
+    pub fn throttled(&self) -> Arc<Throttled> {
+        self.throttled.load_full()
+    }
+    /// Replaces what is throttled as a whole; requests routed before go where they were going.
+    pub fn replace_throttled(&self, throttled: Throttled) {
+        self.throttled.store(Arc::new(throttled));
+    }
+    /// The circuits of every endpoint and credential, with their events.
+    #[must_use]
+    pub fn circuits(&self) -> &Arc<Circuits> {
+        &self.circuits
+    }
+    /// Where conversations have their prompt cache.
+    #[must_use]
+    pub const fn affinity(&self) -> &Affinity {
+        &self.affinity
     }
     /// The ledger.
     #[must_use]
@@ -73,6 +104,38 @@ impl Governor {
         claims: &Claims<'_>,
     ) -> Result<Caller, Refusal> {
         identify(&self.directory.load(), self.now(), request_id, presented, claims)
+    }
+
+    /// Finds the deployments for a request of `key`.
+    ///
+    /// # Errors
+    /// As [`route::route`].
+    pub fn route(
+        &self,
+        key: &Key,
+        facts: &Facts,
+        may_fall_back: bool,
+        request_id: RequestId,
+        now: Timestamp,
+    ) -> Result<Route, Box<NoRoute>> {
+        let prompt_tokens = |row: &PriceRow| {
+            let text = facts.bound.text_tokens;
+            let learned = self.calibration.input_tokens(row.id(), text, text);
+            // Without a learned ratio: four bytes a token, as most text has.
+            let text = if learned < text { learned } else { text / 4 };
+            text.saturating_add(facts.bound.media_tokens)
+        };
+        let ask = RouteAsk {
+            now,
+            key,
+            format: facts.format,
+            model: &facts.model,
+            needs: facts.needs,
+            prompt_tokens: &prompt_tokens,
+            may_fall_back,
+            request_id,
+        };
+        route::route(&self.directory.load(), &self.throttled.load(), &ask)
     }
 
     /// Ends a story, with `status` unless a settle has ended it already, and tells it to the observer.

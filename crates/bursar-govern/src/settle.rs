@@ -5,7 +5,7 @@ use crate::governor::Governor;
 use crate::record;
 use crate::reservation::{Attempt, BrokenBy};
 use crate::story::{AttemptEnd, Status};
-use bursar_core::{ApiFormat, Charge, Timestamp, Usage, UsageClass};
+use bursar_core::{ApiFormat, Charge, Timestamp, Usage, UsageClass, Usd};
 use bursar_pricing::{Conditions, Cost};
 use bursar_wire::{Billed, Reading};
 
@@ -85,11 +85,17 @@ fn bill(
         // Of an answer that broke off before its first byte nothing is malformed: complete it is not.
         estimate(calibration, attempt, reading, reading.complete && !broken)
     };
-    let cost = if stated && !reading.billed_by_model.is_empty() {
+    let mut cost = if stated && !reading.billed_by_model.is_empty() {
         parts(reading, attempt, &conditions)
     } else {
         bursar_pricing::cost(row, &usage, &conditions)
     };
+    // The lines stay what usage and price say; the total is what the provider says, where the deployment says so.
+    let billed = reading.provider_cost_pico.filter(|_| stated && attempt.deployment.prefers_billed);
+    if let Some((pico, list)) = billed.and_then(|pico| Some((pico, Usd::from_pico_ceil(pico)?))) {
+        cost.list_pico = pico;
+        cost.list = list;
+    }
     let mut charge = charge(&cost, &usage, attempt);
     let estimated = !(stated || nothing);
     if estimated {

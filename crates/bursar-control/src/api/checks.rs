@@ -126,7 +126,7 @@ async fn check(
     let price = directory.unknown_model.price(&directory.prices, &provider.prices, &input.model, now);
     let price =
         price.ok_or_else(|| Problem::field("model", format!("no price is known for `{}`", input.model)))?;
-    let deployment = Deployment { provider: Arc::clone(provider), upstream_model: None, price };
+    let deployment = Deployment::new(Arc::clone(provider), price);
     let bound = RequestBound {
         text_tokens: input.input_tokens,
         output_limit: Some(input.output_tokens),
