@@ -12,6 +12,9 @@ use tempfile::TempDir;
 /// The credential towards the fake provider.
 pub(crate) const UPSTREAM_SECRET: &str = "sk-upstream-secret-0123456789";
 
+/// Another one, for those that take several.
+pub(crate) const OTHER_SECRET: &str = "sk-upstream-other-9876543210";
+
 /// Bursar, a fake provider behind it, and a key of the project `alpha`.
 pub(crate) struct House {
     pub(crate) mock: Mock,
@@ -34,6 +37,8 @@ impl House {
     pub(crate) async fn configured(script: Script, budgets: &str, ledger: &str) -> Self {
         let mock = Mock::start(script).await.expect("the mock starts");
         let data = TempDir::new().expect("a folder");
+        // What a story adds may speak of the fake provider's address.
+        let budgets = budgets.replace("{fake}", &mock.base_url(Family::OpenAi));
         let text = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = {:?}\nthreads = 2\n[ledger]\n{ledger}\n\
              [providers.fake]\nfamily = \"openai\"\nbase_url = \"{}\"\ncredential = {{ env = \"FAKE_KEY\" }}\nprices = \"fake\"\n\
@@ -145,6 +150,11 @@ impl House {
         panic!("no {count} records: {}", self.admin("GET", "/requests?limit=100", &Value::Null).await);
     }
 
+    /// The governor of the running Bursar.
+    pub(crate) fn governor(&self) -> &bursar_govern::Governor {
+        &self.running.as_ref().expect("it runs").state.governor
+    }
+
     /// Starts Bursar again on what the last one left.
     pub(crate) fn start_again(&mut self) {
         let running = start(&self.text);
@@ -167,7 +177,9 @@ impl Drop for House {
 }
 
 fn start(text: &str) -> Running {
-    let environment = Environment::new([("FAKE_KEY".to_owned(), UPSTREAM_SECRET.to_owned())]);
+    let secret = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+    let environment =
+        Environment::new([secret("FAKE_KEY", UPSTREAM_SECRET), secret("OTHER_KEY", OTHER_SECRET)]);
     let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| error.to_string());
     let surroundings = Surroundings { environment: &environment, read_file: &read };
     let checked = Config::read(text, Path::new("bursar.toml"), &surroundings);

@@ -1,7 +1,9 @@
 //! Stories of governed requests through a whole Bursar, judged by the fake provider's own bill.
 
 mod audit;
+mod circuits;
 mod endings;
+mod fallback;
 mod house;
 mod kill;
 mod openapi;
