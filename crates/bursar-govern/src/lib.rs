@@ -29,3 +29,4 @@ pub mod waiters;
 
 pub use directory::Directory;
 pub use governor::Governor;
+pub use throttled::{Throttled, Why};

@@ -3,7 +3,7 @@
 
 use crate::capable;
 use crate::directory::{Credentials, Directory, Key, Model, ModelAt, Provider};
-use crate::throttled::Throttled;
+use crate::throttled::{THROTTLED, Throttled};
 use bursar_core::{ApiFormat, Code, Refusal, RequestId, Timestamp};
 use bursar_pricing::{PriceRow, PriceSource, Priced, UnknownModel};
 use bursar_wire::Needs;
@@ -125,8 +125,8 @@ pub fn route(
 /// What a look at one deployment found.
 enum Found {
     Usable(Deployment),
-    /// Usable but for its throttle, with the reason in words.
-    Throttled(String),
+    /// Usable but for its throttle: the provider, and the model of the route.
+    Throttled(Arc<Provider>, Box<str>),
 }
 
 struct Walk<'a> {
@@ -288,10 +288,9 @@ impl<'a> Walk<'a> {
             }
         };
         let project = key.project.name.as_str();
-        if let Some(why) = self.throttled.reason(provider.name.as_str(), project, model) {
-            let why = format!("{} is throttled: {why}", provider.name);
-            self.skip(provider.name.as_str(), name, "throttled");
-            self.found.push(Found::Throttled(why));
+        if self.throttled.reason(provider.name.as_str(), project, model).is_some() {
+            self.skip(provider.name.as_str(), name, THROTTLED);
+            self.found.push(Found::Throttled(Arc::clone(provider), model.into()));
             return true;
         }
         self.found.push(Found::Usable(Deployment {
@@ -313,16 +312,13 @@ impl<'a> Walk<'a> {
         let mut usable = Vec::new();
         for found in std::mem::take(&mut self.found) {
             match found {
-                Found::Throttled(why) if !self.ask.may_fall_back && usable.is_empty() => {
-                    let message = format!("{why}, and this request may not fall back to another");
-                    let refusal = Refusal::new(Code::Throttled, self.ask.request_id, message);
-                    let retry_after_s = Some(self.throttled.retry_after_s(self.ask.now));
-                    return Err(Box::new(NoRoute {
-                        refusal: Refusal { retry_after_s, ..refusal },
-                        skipped: self.skipped,
-                    }));
+                Found::Throttled(provider, model) if !self.ask.may_fall_back && usable.is_empty() => {
+                    let RouteAsk { now, key, request_id, .. } = *self.ask;
+                    let (name, project) = (provider.name.as_str(), key.project.name.as_str());
+                    let refusal = self.throttled.refusal(name, project, &model, now, request_id);
+                    return Err(Box::new(NoRoute { refusal, skipped: self.skipped }));
                 }
-                Found::Throttled(_) => {}
+                Found::Throttled(..) => {}
                 Found::Usable(deployment) => usable.push(deployment),
             }
         }

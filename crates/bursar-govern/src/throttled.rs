@@ -1,45 +1,83 @@
-//! Throttled: which providers automatic re-routing keeps away from, as routing sees it. Whoever evaluates fills it.
+//! Who is throttled at this moment: a small snapshot that routing reads, replaced as a whole by the evaluator.
 
-use bursar_core::{Timestamp, Value};
+use bursar_core::{Code, Pattern, Refusal, RequestId, Timestamp};
 
-/// What is throttled at this moment: an immutable snapshot, replaced as a whole. Empty by default, and in shadow mode.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Throttled {
-    /// What is throttled. Few: one for each provider at most, times the projects and models that have a throttle of
-    /// their own.
-    pub entries: Vec<ThrottledEntry>,
-    /// When the next evaluation is due: tells a client that may not fall back when to ask again.
-    pub next_evaluation: Option<Timestamp>,
+/// The word in records for a deployment that was passed over because its provider is throttled.
+pub const THROTTLED: &str = "throttled";
+
+/// Why a provider is throttled, and until when at least.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Why {
+    /// One sentence for people.
+    pub reason: String,
+    /// When it is looked at again; absent: when a person does.
+    pub until: Option<Timestamp>,
 }
 
-/// One provider, or the part of it that one project or model uses.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ThrottledEntry {
-    /// The provider.
-    pub provider: Value,
-    /// This project's requests alone; absent: everybody's.
-    pub project: Option<Value>,
-    /// Requests for this model alone, by the name that is routed; absent: every model.
-    pub model: Option<Value>,
-    /// Why, in words: a sentence's fragment for clients and records.
-    pub reason: Box<str>,
+/// The throttles in force. Empty by default: nothing is throttled.
+#[derive(Debug, Default, Clone)]
+pub struct Throttled {
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    provider: Box<str>,
+    project: Option<Pattern>,
+    model: Option<Pattern>,
+    why: Why,
 }
 
 impl Throttled {
-    /// Why `provider` is throttled for a request of `project` for `model`, if it is.
-    #[must_use]
-    pub fn reason(&self, provider: &str, project: &str, model: &str) -> Option<&str> {
-        let is = |own: &Option<Value>, other: &str| own.as_ref().is_none_or(|own| own.as_str() == other);
-        let found = self.entries.iter().find(|entry| {
-            entry.provider.as_str() == provider && is(&entry.project, project) && is(&entry.model, model)
+    /// Throttles `provider`: for all or for the project (or pattern), for every model or for the model (or pattern).
+    pub fn insert(&mut self, provider: &str, project: Option<&str>, model: Option<&str>, why: Why) {
+        self.entries.push(Entry {
+            provider: provider.into(),
+            project: project.map(Pattern::new),
+            model: model.map(Pattern::new),
+            why,
         });
-        found.map(|entry| &*entry.reason)
     }
-    /// Seconds from `now` until the next evaluation, at least 1.
+    /// Why a request of `project` for `model` is not to go to `provider`; `None`: it may.
     #[must_use]
-    pub fn retry_after_s(&self, now: Timestamp) -> u64 {
-        let wait = self.next_evaluation.map_or(0, |at| at.micros_since(now).max(0) / 1_000_000);
-        u64::try_from(wait).unwrap_or(1).max(1)
+    pub fn reason(&self, provider: &str, project: &str, model: &str) -> Option<&Why> {
+        let meant =
+            |pattern: &Option<Pattern>, text: &str| pattern.as_ref().is_none_or(|own| own.matches(text));
+        let found = self.entries.iter().find(|entry| {
+            &*entry.provider == provider && meant(&entry.project, project) && meant(&entry.model, model)
+        });
+        found.map(|entry| &entry.why)
+    }
+    /// The providers of which anything is throttled.
+    pub fn providers(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|entry| &*entry.provider)
+    }
+    /// Whether nothing is throttled.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// E-THROTTLE-001 for a client that allows no fallback from `provider`.
+    #[must_use]
+    pub fn refusal(
+        &self,
+        provider: &str,
+        project: &str,
+        model: &str,
+        now: Timestamp,
+        request_id: RequestId,
+    ) -> Refusal {
+        let why = self.reason(provider, project, model);
+        let reason = why.map(|why| format!(": {}", why.reason)).unwrap_or_default();
+        let message =
+            format!("the provider {provider} is throttled and this request allows no fallback{reason}");
+        let mut refusal = Refusal::new(Code::Throttled, request_id, message);
+        if let Some(until) = why.and_then(|why| why.until) {
+            let seconds = until.micros_since(now).max(0).unsigned_abs().div_ceil(1_000_000);
+            refusal.retry_after_s = Some(seconds.max(1));
+        }
+        refusal
     }
 }
 
@@ -47,26 +85,24 @@ impl Throttled {
 mod tests {
     use super::*;
 
+    fn why(reason: &str) -> Why {
+        Why { reason: reason.to_owned(), until: None }
+    }
+
+    /// Rules: S0-01, S0-05.
     #[test]
-    fn an_entry_may_be_about_one_project_or_one_model_alone() {
-        let value = |text: &str| Value::new(text).unwrap();
-        let entry = |provider, project: Option<&str>, model: Option<&str>| ThrottledEntry {
-            provider: value(provider),
-            project: project.map(value),
-            model: model.map(value),
-            reason: "projected 1.2 times its budget".into(),
+    fn a_throttle_means_one_provider_and_as_little_of_it_as_it_says() {
+        let mut throttled = Throttled::default();
+        assert!(throttled.is_empty() && throttled.reason("claude", "alpha", "opus").is_none());
+        throttled.insert("claude", None, Some("opus*"), why("models"));
+        throttled.insert("openai", Some("alpha"), None, why("a project"));
+        let asked = |provider: &str, project: &str, model: &str| {
+            throttled.reason(provider, project, model).map(|why| why.reason.as_str())
         };
-        let entries =
-            vec![entry("a", None, None), entry("b", Some("alpha"), None), entry("c", None, Some("m"))];
-        let throttled = Throttled { entries, next_evaluation: Some(Timestamp::from_micros(90_000_000)) };
-        assert!(throttled.reason("a", "any", "any").is_some());
-        assert!(
-            throttled.reason("b", "alpha", "any").is_some() && throttled.reason("b", "beta", "any").is_none()
-        );
-        assert!(throttled.reason("c", "any", "m").is_some() && throttled.reason("c", "any", "n").is_none());
-        assert!(throttled.reason("d", "any", "any").is_none());
-        assert_eq!(throttled.retry_after_s(Timestamp::from_micros(30_000_000)), 60);
-        assert_eq!(throttled.retry_after_s(Timestamp::from_micros(91_000_000)), 1);
-        assert_eq!(Throttled::default().retry_after_s(Timestamp::from_micros(0)), 1);
+        assert_eq!(asked("claude", "alpha", "opus-4"), Some("models"));
+        assert_eq!(asked("claude", "alpha", "haiku"), None);
+        assert_eq!(asked("openai", "alpha", "gpt"), Some("a project"));
+        assert_eq!(asked("openai", "beta", "gpt"), None);
+        assert_eq!(asked("gemini", "alpha", "opus-4"), None);
     }
 }

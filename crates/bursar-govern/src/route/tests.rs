@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::directory::{KeyKind, MaySet, Project, Timeouts};
-use crate::throttled::ThrottledEntry;
+use crate::throttled::Why;
 use bursar_core::{Attributes, Family, Pattern, Rate, UsageClass, Value};
 use bursar_pricing::{Facts, RowSpec};
 use std::collections::HashMap;
@@ -71,14 +71,11 @@ impl House {
         self
     }
     fn throttle(mut self, providers: &[&str]) -> Self {
-        let entry = |name: &&str| ThrottledEntry {
-            provider: value(name),
-            project: None,
-            model: None,
-            reason: "projected 1.2 times its budget".into(),
-        };
-        self.throttled.entries = providers.iter().map(entry).collect();
-        self.throttled.next_evaluation = Some(Timestamp::from_micros(600_000_000));
+        self.throttled = Throttled::default();
+        for name in providers {
+            let until = Some(Timestamp::from_micros(600_000_000));
+            self.throttled.insert(name, None, None, Why { reason: "too much is projected".into(), until });
+        }
         self
     }
     fn ask(&self, change: impl FnOnce(&mut RouteAsk<'_>)) -> Result<Route, Box<NoRoute>> {

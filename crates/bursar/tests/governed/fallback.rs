@@ -1,8 +1,8 @@
 //! Stories of fallback chains: several providers, some of which cannot; the bills of all of them are the judge.
 
 use crate::house::{House, asking, nanos, priced, reqwest_lite};
-use bursar_core::{Family, Timestamp, Value as Name};
-use bursar_govern::throttled::{Throttled, ThrottledEntry};
+use bursar_core::{Family, Timestamp};
+use bursar_govern::{Throttled, Why};
 use bursar_mock::{Mock, Price, Script};
 use serde_json::{Value, json};
 
@@ -122,15 +122,12 @@ async fn a_request_may_forbid_its_own_fallback() {
 }
 
 fn throttle(chain: &Chain, providers: &[&str]) {
-    let entry = |name: &&str| ThrottledEntry {
-        provider: Name::new(name).unwrap(),
-        project: None,
-        model: None,
-        reason: "its projected spend is 1.2 times its budget".into(),
-    };
-    let entries = providers.iter().map(entry).collect();
-    let next = Timestamp::from_jiff(jiff::Timestamp::now()).plus_seconds(600);
-    chain.house.governor().replace_throttled(Throttled { entries, next_evaluation: Some(next) });
+    let until = Some(Timestamp::from_jiff(jiff::Timestamp::now()).plus_seconds(600));
+    let mut throttled = Throttled::default();
+    for name in providers {
+        throttled.insert(name, None, None, Why { reason: "too much is projected".into(), until });
+    }
+    chain.house.governor().replace_throttled(throttled);
 }
 
 /// Rules: S0-03, S0-23, S0-24, V T16, V T17.
