@@ -3,14 +3,18 @@
 mod audit;
 mod budgets;
 mod checks;
+mod credentials;
 mod keys;
 mod ledger;
 mod prices;
+mod probe;
 mod projects;
 mod providers;
 mod reload;
 mod requests;
 mod users;
+
+pub use probe::{Probe, Probed};
 
 use crate::state::State;
 use crate::{health, metrics};
@@ -49,6 +53,8 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(requests::routes())
         .merge(ledger::routes())
         .merge(providers::routes())
+        .merge(credentials::routes())
+        .merge(probe::routes())
         .merge(prices::routes())
         .merge(reload::routes())
         .merge(audit::routes());

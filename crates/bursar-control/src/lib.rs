@@ -13,7 +13,7 @@ mod page;
 mod problem;
 mod state;
 
-pub use api::{openapi, router};
+pub use api::{Probe, Probed, openapi, router};
 pub use drain::{DrainError, Drainer};
 pub use metrics::Metrics;
 pub use observer::Watcher;

@@ -11,6 +11,7 @@ use bursar_store::settings::{BudgetRow, Change, ManagedBy, Settings, SettingsErr
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::api::Probe;
 use crate::metrics::Metrics;
 
 /// Everything that the control plane works on.
@@ -27,6 +28,7 @@ pub struct State {
     pub metrics: Arc<Metrics>,
     revision: AtomicU64,
     reload: OnceLock<Reload>,
+    pub(crate) probe: OnceLock<Probe>,
 }
 
 /// Reads the configuration again and brings settings and providers in line with it; what is wrong, in words.
@@ -64,6 +66,7 @@ impl State {
             metrics,
             revision: AtomicU64::new(0),
             reload: OnceLock::new(),
+            probe: OnceLock::new(),
         })
     }
     /// Now, by the governor's clock.
@@ -75,6 +78,12 @@ impl State {
     pub fn reload_by(&self, reload: Reload) {
         if self.reload.set(reload).is_err() {
             tracing::error!("the way to reload was set before");
+        }
+    }
+    /// Sets how providers are asked whether they answer; the first one counts.
+    pub fn probe_by(&self, probe: Probe) {
+        if self.probe.set(probe).is_err() {
+            tracing::error!("the way to ask providers was set before");
         }
     }
     /// Reads the configuration again. A configuration with mistakes leaves the old one in force.

@@ -15,6 +15,7 @@ pub mod health;
 pub mod intake;
 pub mod limits;
 pub mod models;
+pub mod probe;
 pub mod refusal;
 pub mod request;
 pub mod server;

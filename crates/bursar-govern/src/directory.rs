@@ -4,7 +4,7 @@ use crate::circuit::Limits;
 use crate::keys::HashedSecret;
 use crate::seal::Secret;
 use bursar_core::{ApiFormat, Attributes, Family, Pattern, Timestamp, Value};
-use bursar_pricing::{Multipliers, PriceBook, PriceRow, UnknownModel};
+use bursar_pricing::{Billing, Multipliers, PriceBook, PriceRow, UnknownModel};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -149,6 +149,8 @@ pub struct Provider {
     pub credentials: Credentials,
     /// Whose rows of the price book apply.
     pub prices: Box<str>,
+    /// How it is paid.
+    pub billing: Billing,
     /// How long to wait for what.
     pub timeouts: Timeouts,
     /// Providers to go on to, in order.

@@ -23,6 +23,7 @@ pub mod reservation;
 pub mod route;
 pub mod seal;
 pub mod settle;
+pub mod stored;
 pub mod story;
 pub mod throttled;
 pub mod waiters;

@@ -5,7 +5,9 @@ mod control;
 mod first_start;
 mod install;
 pub mod local;
+mod probing;
 mod reconcile;
+mod sealing;
 mod surroundings;
 mod wiring;
 
@@ -13,5 +15,6 @@ pub use control::ControlPlane;
 pub use first_start::{ADMIN_TOKEN, FirstStartError, first_key, has_keys};
 pub use install::{InstallError, install};
 pub use reconcile::{Difference, ReconcileError, reconcile};
+pub use sealing::{SEAL_KEY, SealingError, sealer};
 pub use surroundings::{SystemClock, boot_id, random};
 pub use wiring::{PRICES, Running, ServeError, reload, start};

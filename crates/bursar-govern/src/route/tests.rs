@@ -18,6 +18,7 @@ fn provider(name: &str, fallback: &[&str]) -> Provider {
         base_url: "http://127.0.0.1:1/v1".into(),
         credentials: Credentials::None,
         prices: name.into(),
+        billing: bursar_pricing::Billing::PayAsYouGo,
         timeouts: Timeouts::default(),
         fallback: fallback.iter().map(|next| value(next)).collect(),
         fallback_model: None,

@@ -68,7 +68,7 @@ pub fn install(
         let input = rate(UsageClass::Input).unwrap_or_default();
         Some((project.name.as_str().into(), (input, rate(UsageClass::Output).unwrap_or(input))))
     });
-    Ok(Installed { providers, models, prices, fallback_prices: fallback.collect() })
+    Ok(Installed { providers, models, prices, fallback_prices: fallback.collect(), sealer: None })
 }
 
 fn provider(declared: &config::Provider, surroundings: &Surroundings<'_>) -> Result<Provider, InstallError> {
@@ -93,6 +93,7 @@ fn provider(declared: &config::Provider, surroundings: &Surroundings<'_>) -> Res
         prices: known.unwrap_or(&declared.name).into(),
         name,
         family: declared.family,
+        billing,
         base_url: declared.base_url.as_str().into(),
         credentials,
         timeouts: Timeouts {

@@ -3,7 +3,9 @@
 use super::control::ControlPlane;
 use super::first_start::{FirstStartError, admin_token};
 use super::install::{InstallError, install};
+use super::probing::prober;
 use super::reconcile::{Difference, ReconcileError, reconcile};
+use super::sealing::{SealingError, sealer};
 use super::surroundings::{SystemClock, boot_id, random};
 use crate::config::{Config, Durability, RefusalStatus, Surroundings};
 use bursar_control::{ControlError, Drainer, Metrics, State, Watcher};
@@ -71,6 +73,9 @@ pub enum ServeError {
     /// The admin token.
     #[error(transparent)]
     FirstStart(#[from] FirstStartError),
+    /// The key that seals.
+    #[error(transparent)]
+    Sealing(#[from] SealingError),
     /// The listener.
     #[error("cannot listen on {address}")]
     Listen {
@@ -120,7 +125,8 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let records = Arc::new(Records::open(&data_dir.join("records"), now)?);
     let differences = reconcile(&settings, config, surroundings, &random, now)?;
     let admin_token = admin_token(&settings, config, surroundings, now)?;
-    let installed = install(config, surroundings, prices(data_dir)?, now)?;
+    let mut installed = install(config, surroundings, prices(data_dir)?, now)?;
+    installed.sealer = Some(sealer(config, surroundings)?);
 
     let metrics = Arc::new(Metrics::default());
     let watcher = Watcher::new(Arc::clone(&metrics));
@@ -129,6 +135,7 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let governor = Governor::new(Directory::default(), Arc::clone(&ledger), ports);
     let state =
         State::new(Arc::clone(&settings), Arc::clone(&governor), Arc::clone(&records), installed, metrics);
+    state.probe_by(prober().map_err(StartError::from)?);
     state.publish()?;
     let drainer =
         Drainer::new(Arc::clone(&ledger), records, settings, watcher).map_err(ControlError::from)?;
@@ -159,7 +166,8 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
 /// See [`ServeError`]; the data plane keeps what it has then.
 pub fn reload(config: &Config, surroundings: &Surroundings<'_>, state: &State) -> Result<(), ServeError> {
     let now = state.now();
-    let installed = install(config, surroundings, prices(&config.server.data_dir)?, now)?;
+    let mut installed = install(config, surroundings, prices(&config.server.data_dir)?, now)?;
+    installed.sealer = Some(sealer(config, surroundings)?);
     reconcile(&state.settings, config, surroundings, &random, now)?;
     state.installed.store(Arc::new(installed));
     Ok(())

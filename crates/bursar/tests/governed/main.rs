@@ -2,6 +2,7 @@
 
 mod audit;
 mod circuits;
+mod credentials;
 mod endings;
 mod fallback;
 mod house;
