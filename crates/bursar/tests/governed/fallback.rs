@@ -3,8 +3,9 @@
 use crate::house::{House, asking, nanos, priced, reqwest_lite};
 use bursar_core::{Family, Timestamp};
 use bursar_govern::{Throttled, Why};
-use bursar_mock::{Mock, Price, Script};
+use bursar_mock::{Mock, Price, Recorded, Recording, Script};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const DAILY: &str = "[[budgets]]\nname = \"daily\"\nlimit = \"1 USD\"\nperiod = \"day\"\n";
 const PRICE: &str = "price = { input = \"1\", output = \"2\", context = 200000, max_output = 4096 }";
@@ -226,5 +227,43 @@ async fn a_provider_that_hangs_ends_the_request_unless_its_operator_says_otherwi
         } else {
             assert_eq!((answer.status, chain.house.mock.received()), (504, 0));
         }
+    }
+}
+
+/// An answer that states what it costs, as OpenRouter's do.
+fn reselling() -> Script {
+    let body = r#"{"id":"gen-1","object":"chat.completion","model":"small","choices":[{"index":0,"finish_reason":"stop",
+        "message":{"role":"assistant","content":"hi"}}],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15,"cost":0.0000123}}"#;
+    let recording = Recording {
+        id: "resold".into(),
+        provider: "openrouter".into(),
+        api_format: "openai.chat".into(),
+        stream: false,
+        status: 200,
+        content_type: "application/json".into(),
+        body: body.into(),
+        request: None,
+        expected: Some((10, 5)),
+    };
+    Script { recorded: Some(Arc::new(Recorded::from_recordings([recording]))), ..priced() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_provider_says_it_bills_counts_where_the_deployment_prefers_it() {
+    for (prefers, charged) in [(false, 20_000), (true, 12_300)] {
+        let config = format!(
+            "{DAILY}[models.\"resold\"]\n\
+             deployments = [{{ provider = \"fake\", model = \"small\", prefer_billed = {prefers}, {PRICE} }}]\n"
+        );
+        let house = House::with(reselling(), &config).await;
+        let mut body = asking("recorded=resold", false);
+        body["model"] = json!("resold");
+        let answer = house.chat(&body).await;
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+        assert_eq!(nanos(&house.settled("daily").await["settled"]), charged);
+        let record = house.record(answer.header("x-bursar-request-id")).await;
+        assert_eq!(answer.header("x-bursar-cost-usd"), record["list_cost"].as_str().unwrap());
+        assert_eq!(record["price"]["provider_cost"], "0.0000123", "both are kept: {record}");
+        assert_eq!(record["price"]["lines"].as_array().map(Vec::len), Some(2), "{record}");
     }
 }

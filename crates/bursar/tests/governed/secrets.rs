@@ -95,11 +95,15 @@ async fn no_secret_is_on_disk_in_logs_or_in_records() {
         for answer in &shown {
             assert!(!answer.to_string().contains(secret), "the {what} is in an answer: {answer}");
         }
-        for file in files(process.folder.path()) {
+    }
+    for file in files(process.folder.path()) {
+        // Segments of the journal are mostly zeros, and no secret has one.
+        let bytes = std::fs::read(&file).unwrap();
+        let texts: Vec<&[u8]> = bytes.split(|byte| *byte == 0).filter(|text| text.len() > 16).collect();
+        for (what, secret) in secrets {
             let own = what == "admin token" && file.ends_with("admin-token");
-            let bytes = std::fs::read(&file).unwrap();
-            let found = bytes.windows(secret.len()).any(|part| part == secret.as_bytes());
-            assert_eq!(found, own, "the {what} in {}", file.display());
+            let is_in = |text: &&[u8]| text.windows(secret.len()).any(|part| part == secret.as_bytes());
+            assert_eq!(texts.iter().any(is_in), own, "the {what} in {}", file.display());
         }
     }
     assert!(std::fs::metadata(process.folder.path().join("log-1")).unwrap().len() > 0, "nothing was logged");
