@@ -223,19 +223,13 @@ impl Circuit {
                     None
                 }
             }
-            State::Closed => {
-                self.results.push_back((now, failed));
-                while self.results.len() > RESULTS_MAX
-                    || self.results.front().is_some_and(|(at, _)| old(*at, now))
-                {
-                    self.results.pop_front();
-                }
-                let failures = self.results.iter().filter(|(_, failed)| *failed).count();
-                let decided = self.results.len() >= RESULTS_MIN
-                    && failures.saturating_mul(100) >= self.results.len().saturating_mul(FAILURES_PCT);
-                decided.then(|| self.open(now, OPEN_S))
-            }
+            State::Closed => self.record(now, failed),
         }
+    }
+
+    /// Learns that an answer that had begun well broke off.
+    pub fn broke(&mut self, now: Timestamp, epoch: Epoch) -> Option<Change> {
+        if epoch == self.epoch && self.state == State::Closed { self.record(now, true) } else { None }
     }
 
     /// Whether tries are turned away for failures now.
@@ -252,6 +246,17 @@ impl Circuit {
     #[must_use]
     pub fn adaptive_limit(&self) -> Option<u32> {
         self.adaptive.map(|adaptive| adaptive.limit)
+    }
+
+    fn record(&mut self, now: Timestamp, failed: bool) -> Option<Change> {
+        self.results.push_back((now, failed));
+        while self.results.len() > RESULTS_MAX || self.results.front().is_some_and(|(at, _)| old(*at, now)) {
+            self.results.pop_front();
+        }
+        let failures = self.results.iter().filter(|(_, failed)| *failed).count();
+        let decided = self.results.len() >= RESULTS_MIN
+            && failures.saturating_mul(100) >= self.results.len().saturating_mul(FAILURES_PCT);
+        decided.then(|| self.open(now, OPEN_S))
     }
 
     fn open(&mut self, now: Timestamp, for_s: i64) -> Change {

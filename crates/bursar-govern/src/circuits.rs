@@ -54,7 +54,7 @@ pub struct Permit {
     circuits: Arc<Circuits>,
     endpoint: Endpoint,
     epoch: Epoch,
-    told: bool,
+    told: Option<Went>,
     is_retry: bool,
 }
 
@@ -78,7 +78,7 @@ impl Circuits {
         }
         let epoch = circuits.entry(endpoint.clone()).or_default().enter(now, limits, lenient)?;
         drop(circuits);
-        Ok(Permit { circuits: Arc::clone(self), endpoint, epoch, told: false, is_retry })
+        Ok(Permit { circuits: Arc::clone(self), endpoint, epoch, told: None, is_retry })
     }
     /// Whether an endpoint is avoided for its failures now.
     #[must_use]
@@ -106,14 +106,18 @@ impl Circuits {
 }
 
 impl Permit {
-    /// Says how the try went; the first word counts.
+    /// Says how the try went: the first word counts, and that an answer that had begun well broke off.
     pub fn went(&mut self, now: Timestamp, went: Went) {
-        if self.told || (self.is_retry && went == Went::Badly) {
+        let broke = self.told == Some(Went::Well) && went == Went::Badly;
+        if (self.told.is_some() && !broke) || (self.is_retry && went == Went::Badly) {
             return;
         }
-        self.told = true;
+        self.told = Some(went);
         let mut circuits = self.circuits.circuits.lock();
-        let change = circuits.get_mut(&self.endpoint).and_then(|circuit| circuit.went(now, self.epoch, went));
+        let change = circuits.get_mut(&self.endpoint).and_then(|circuit| match broke {
+            true => circuit.broke(now, self.epoch),
+            false => circuit.went(now, self.epoch, went),
+        });
         drop(circuits);
         let endpoint = self.endpoint.clone();
         let credential = endpoint.credential.as_ref().map_or("", Value::as_str);
@@ -134,7 +138,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(circuit) = self.circuits.circuits.lock().get_mut(&self.endpoint) {
-            circuit.leave(self.epoch, self.told);
+            circuit.leave(self.epoch, self.told.is_some());
         }
     }
 }
@@ -143,6 +147,24 @@ impl Drop for Permit {
 mod tests {
     use super::*;
     use crate::circuit::RESULTS_MIN;
+
+    #[test]
+    fn an_answer_that_began_well_and_broke_off_is_a_failure() {
+        let circuits = Arc::new(Circuits::default());
+        let endpoint = Endpoint { provider: Value::new("a").unwrap(), credential: None };
+        let now = Timestamp::from_micros(0);
+        for _ in 0..RESULTS_MIN {
+            let mut permit =
+                circuits.enter(endpoint.clone(), now, Limits::default(), false, false).expect("not open yet");
+            permit.went(now, Went::Well);
+            permit.went(now, Went::Badly);
+            permit.went(now, Went::Badly);
+            if circuits.is_open(&endpoint, now) {
+                break;
+            }
+        }
+        assert!(circuits.is_open(&endpoint, now), "half of its results are failures");
+    }
 
     #[test]
     fn an_opened_circuit_is_an_event_and_a_retry_fails_only_once() {

@@ -179,6 +179,33 @@ async fn a_spent_quota_makes_its_provider_skipped_and_not_the_request_refused() 
     assert_eq!(alone.json()["bursar"]["code"], "E-BUDGET-012", "{:?}", alone.body);
 }
 
+/// Rules: S0-03.
+#[tokio::test(flavor = "multi_thread")]
+async fn providers_fall_back_to_providers_each_with_a_model_of_its_own() {
+    let dead = Mock::start(priced().always("status=503").unwrap()).await.unwrap();
+    let base = dead.base_url(Family::OpenAi);
+    let provider = |name: &str, next: &str| {
+        format!(
+            "[providers.{name}]\nfamily = \"openai\"\nbase_url = \"{base}\"\ncredential = \"none\"\nfallback = [\"{next}\"]\n"
+        )
+    };
+    let more = format!(
+        "{}{}fallback_model = \"also-dead\"\n\
+         [providers.engine]\nfamily = \"openai\"\nbase_url = \"{{fake}}\"\ncredential = \"none\"\nfallback_model = \"answers\"\n\
+         [models.\"front\"]\ndeployments = [{{ provider = \"one\", model = \"small\", {PRICE} }}]\n\
+         [models.\"also-dead\"]\ndeployments = [{{ provider = \"two\", model = \"small\", {PRICE} }}]\n\
+         [models.\"answers\"]\ndeployments = [{{ provider = \"engine\", model = \"small\", {PRICE} }}]\n",
+        provider("one", "two"),
+        provider("two", "engine"),
+    );
+    let chain = Chain::new(priced(), priced(), &more).await;
+    let answer = chain.ask(&to("front", false), &[]).await;
+    assert_eq!((answer.status, answer.header("x-bursar-provider")), (200, "engine"), "{:?}", answer.body);
+    assert_eq!(answer.header("x-bursar-fallback"), "one; 503, two; 503");
+    assert_eq!(dead.received(), 2);
+    chain.agrees().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_budget_that_refuses_a_model_lets_its_cheaper_fallback_pass() {
     let more = format!(
