@@ -1,17 +1,23 @@
 //! The routes of `/admin/v1` and the OpenAPI document that is generated from them.
 
 mod audit;
+mod balance;
 mod budgets;
+mod calls;
 mod checks;
 mod credentials;
 mod keys;
+mod kill;
 mod ledger;
 mod prices;
 mod probe;
 mod projects;
 mod providers;
 mod reload;
+mod reprice;
 mod requests;
+mod reservations;
+mod usage;
 mod users;
 
 pub use probe::{Probe, Probed};
@@ -50,15 +56,19 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(keys::routes())
         .merge(budgets::routes())
         .merge(checks::routes())
+        .merge(kill::routes())
         .merge(requests::routes())
+        .merge(usage::routes())
+        .merge(reservations::routes())
         .merge(ledger::routes())
         .merge(providers::routes())
         .merge(credentials::routes())
         .merge(probe::routes())
         .merge(prices::routes())
+        .merge(reprice::routes())
         .merge(reload::routes())
         .merge(audit::routes());
-    OpenApiRouter::with_openapi(Document::openapi()).nest("/admin/v1", v1)
+    OpenApiRouter::with_openapi(Document::openapi()).nest("/admin/v1", v1).merge(balance::routes())
 }
 
 /// Everything that the control plane serves.
@@ -66,6 +76,7 @@ pub fn router(state: Arc<State>) -> Router {
     let (api, document) = routes().split_for_parts();
     let text = document.to_pretty_json().unwrap_or_default();
     api.route("/admin/openapi.json", get(move || std::future::ready(json(text.clone()))))
+        .route(balance::UNDER_KEY, get(balance::balance))
         .route("/livez", get(health::livez))
         .route("/health", get(health::readyz))
         .route("/readyz", get(health::readyz))

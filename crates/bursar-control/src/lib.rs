@@ -7,14 +7,17 @@ mod api;
 mod auth;
 mod drain;
 mod health;
+mod kill;
 mod metrics;
 mod observer;
 mod page;
 mod problem;
 mod state;
+pub mod throttle;
 
 pub use api::{Probe, Probed, openapi, router};
 pub use drain::{DrainError, Drainer};
+pub use kill::{EXPIRING_S, KillOrder};
 pub use metrics::Metrics;
 pub use observer::Watcher;
 pub use state::{ControlError, Reload, State};

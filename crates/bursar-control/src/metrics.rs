@@ -105,6 +105,8 @@ pub(crate) async fn answer(Shared(state): Shared<Arc<State>>) -> ([(HeaderName, 
     }
     let mut text = text.trim_end_matches("# EOF\n").to_owned();
     budgets(&state, &mut text);
+    let on = state.governor.kills().list(state.now()).len();
+    text.push_str(&format!("# TYPE bursar_kill_active gauge\nbursar_kill_active {on}\n"));
     text.push_str("# EOF\n");
     ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
 }

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::api::Probe;
+use crate::kill::KillDesk;
 use crate::metrics::Metrics;
 
 /// Everything that the control plane works on.
@@ -26,6 +27,7 @@ pub struct State {
     pub installed: ArcSwap<Installed>,
     /// Numbers for `/metrics`.
     pub metrics: Arc<Metrics>,
+    pub(crate) kill_desk: KillDesk,
     revision: AtomicU64,
     reload: OnceLock<Reload>,
     pub(crate) probe: OnceLock<Probe>,
@@ -64,6 +66,7 @@ impl State {
             records,
             installed: ArcSwap::from_pointee(installed),
             metrics,
+            kill_desk: KillDesk::default(),
             revision: AtomicU64::new(0),
             reload: OnceLock::new(),
             probe: OnceLock::new(),
@@ -118,6 +121,7 @@ impl State {
         let revision = self.revision.fetch_add(1, Ordering::AcqRel) + 1;
         let directory: Directory = assemble::directory(&snapshot, &self.installed.load(), revision)?;
         self.publish_budgets(&snapshot.budgets)?;
+        self.publish_kills()?;
         self.governor.replace_directory(directory);
         Ok(())
     }

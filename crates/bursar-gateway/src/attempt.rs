@@ -3,7 +3,9 @@
 use crate::answer::{self, Answer, Told};
 use crate::body::AnswerBody;
 use crate::collect::{Collected, collect};
+use crate::cut;
 use crate::exchange::Worker;
+use crate::finale::Finale;
 use crate::health::{self, Outlook};
 use crate::intake::Body;
 use crate::refusal;
@@ -12,9 +14,11 @@ use crate::stream::GovernedStream;
 use crate::upstream::UpstreamError;
 use bursar_core::{Code, Refusal, RequestId};
 use bursar_govern::admit::Admitted;
+use bursar_govern::circuit::Went;
 use bursar_govern::directory::Timeouts;
 use bursar_govern::identify::Caller;
-use bursar_govern::reservation::Sent;
+use bursar_govern::kill::{Cut, CutBy};
+use bursar_govern::reservation::{BrokenBy, Sent};
 use bursar_govern::route::Deployment;
 use bursar_govern::story::{AttemptEnd, Status, Story};
 use bursar_wire::{BodyKind, Facts, Meter, SpendRoute, UsageStripper};
@@ -63,7 +67,7 @@ pub(crate) async fn send(
     credential: Option<&bursar_govern::directory::Credential>,
     admitted: Admitted,
 ) -> Tried {
-    let Admitted { mut reservation, tightest_usd, warnings } = admitted;
+    let Admitted { mut reservation, tightest_usd, warnings, mut cut } = admitted;
     let request_id = reservation.id().map_or(RequestId::from_u128(0), |id| id.request);
     let body = errand.body.bytes.clone();
     let upstream = request::build(&errand.route, &errand.facts, &errand.parts, body, deployment, credential);
@@ -97,10 +101,16 @@ pub(crate) async fn send(
         return Tried::Answered(answer::text(StatusCode::REQUEST_TIMEOUT, "the client left\n"));
     }
     let timeouts = deployment.provider.timeouts;
-    let sent = reservation.sent();
-    let answered = errand.worker.upstream.send(upstream, timeouts.connect, timeouts.first_byte).await;
+    let mut sent = reservation.sent();
+    let answered = tokio::select! {
+        answered = errand.worker.upstream.send(upstream, timeouts.connect, timeouts.first_byte) => answered,
+        by = cut.cut() => {
+            let story = sent.unknown(by.as_str().to_owned());
+            return Tried::Answered(cut_off(errand, story, request_id, &by));
+        }
+    };
     match answered {
-        Ok(response) => pass(errand, deployment, sent, response, told, timeouts).await,
+        Ok(response) => pass(errand, deployment, (sent, cut), response, told, timeouts).await,
         Err(UpstreamError::Connect(error)) => {
             tracing::warn!(provider = %deployment.provider.name, %error, "cannot connect");
             let message = format!("the provider {} cannot be reached", deployment.provider.name);
@@ -115,6 +125,7 @@ pub(crate) async fn send(
         Err(UpstreamError::Broken(error)) => {
             tracing::warn!(provider = %deployment.provider.name, %error, "broke off before an answer");
             let message = format!("the provider {} broke off before an answer", deployment.provider.name);
+            sent.went(Went::Badly);
             let story = sent.unknown(message.clone());
             silent(story, deployment, Code::UpstreamUnreachable, request_id, &message, errand)
         }
@@ -122,6 +133,7 @@ pub(crate) async fn send(
             let seconds = after.as_secs();
             let message =
                 format!("the provider {} did not answer within {seconds} s", deployment.provider.name);
+            sent.went(Went::Badly);
             let story = sent.unknown(message.clone());
             silent(story, deployment, Code::UpstreamTimeout, request_id, &message, errand)
         }
@@ -132,7 +144,7 @@ pub(crate) async fn send(
 async fn pass(
     errand: &Errand,
     deployment: &Deployment,
-    mut sent: Sent,
+    (mut sent, mut cut): (Sent, Cut),
     response: Response<Incoming>,
     mut told: Told,
     timeouts: Timeouts,
@@ -162,7 +174,7 @@ async fn pass(
     let streams = status.is_success() && kind != BodyKind::Json;
     let mut ahead = VecDeque::new();
     if !streams {
-        match collect(&mut upstream, timeouts.idle).await {
+        match collect(&mut upstream, timeouts.idle, Some(&mut cut)).await {
             Collected::All(bytes) => {
                 meter.feed(&bytes);
                 return whole(errand, deployment, sent, meter, &head.headers, status, bytes, told);
@@ -174,13 +186,20 @@ async fn pass(
                 let story = sent.broken(&meter.finish(), by);
                 return fail(story, Code::UpstreamUnreachable, told.request_id, &message, errand);
             }
+            Collected::Cut(chunks, by) => {
+                chunks.iter().for_each(|chunk| meter.feed(chunk));
+                let story = sent.broken(&meter.finish(), BrokenBy::Us(by.as_str()));
+                return Tried::Answered(cut_off(errand, story, told.request_id, &by));
+            }
         }
     }
     told.cost = None;
     let strips = streams && !errand.facts.asks_usage && encoding.is_none();
     let stripper = strips.then(UsageStripper::new);
+    let finale = Finale::of(&errand.route, errand.facts.stream, kind, &head.headers);
     let stream =
-        GovernedStream::new(Arc::clone(governor), upstream, ahead, sent, meter, stripper, timeouts.idle);
+        GovernedStream::new(Arc::clone(governor), upstream, ahead, sent, meter, stripper, timeouts.idle)
+            .cut_by(cut, finale);
     let mut answer = Response::new(AnswerBody::Governed(Box::new(stream)));
     *answer.status_mut() = status;
     answer::pass_head(&mut answer, &head.headers, &told, !strips);
@@ -250,7 +269,7 @@ pub async fn pass_free(
         Err(error @ UpstreamError::Timeout(_)) => return refuse(Code::UpstreamTimeout, error.to_string()),
     };
     let (head, mut incoming) = response.into_parts();
-    match collect(&mut incoming, timeouts.idle).await {
+    match collect(&mut incoming, timeouts.idle, None).await {
         Collected::All(bytes) => {
             let mut answer = Response::new(AnswerBody::whole(bytes));
             *answer.status_mut() = head.status;
@@ -269,10 +288,15 @@ pub async fn pass_free(
         Collected::More(_) => {
             refuse(Code::UpstreamUnreachable, "the provider's count is too large".to_owned())
         }
-        Collected::Broken(..) => {
+        Collected::Broken(..) | Collected::Cut(..) => {
             refuse(Code::UpstreamUnreachable, "the provider's answer broke off".to_owned())
         }
     }
+}
+
+/// Cut before anything of an answer went to the client.
+fn cut_off(errand: &Errand, story: Option<Box<Story>>, request_id: RequestId, by: &CutBy) -> Answer {
+    cut::answer(&errand.worker.gateway, errand.route.format, story, request_id, by)
 }
 
 /// Nothing was billed: another deployment may do, and this one soon.

@@ -210,8 +210,11 @@ impl<'a> Tour<'a> {
                         no,
                     ));
                 }
-                story.skipped.push(deployment.skipped(&story.model_asked, "budget"));
-                self.refused.get_or_insert(no);
+                let reason = if no.code == Code::KillSwitch { "killed" } else { "budget" };
+                story.skipped.push(deployment.skipped(&story.model_asked, reason));
+                if deployment.step == 0 {
+                    self.refused.get_or_insert(no);
+                }
                 return Step::Refused(story);
             }
             Err(NotAdmitted::TryNext(story, no)) => {
@@ -265,8 +268,11 @@ impl<'a> Tour<'a> {
     fn may_step_down(&self, step: usize, code: Code) -> bool {
         let is_about_room =
             code.is_spent_budget() || matches!(code, Code::BudgetHeld | Code::RequestTooLarge);
+        // A fallback model may be stopped where the one that was asked for is not.
+        let is_stopped = step > 0 && code == Code::KillSwitch;
         let never = matches!(code, Code::BudgetExpired | Code::BudgetRequired | Code::TooManyWindows);
-        is_about_room && !never && self.places.iter().any(|(other, is_done)| !is_done && other.step > step)
+        ((is_about_room && !never) || is_stopped)
+            && self.places.iter().any(|(other, is_done)| !is_done && other.step > step)
     }
 
     fn close_step(&mut self, step: usize) {

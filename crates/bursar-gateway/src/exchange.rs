@@ -113,6 +113,9 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     };
     story.model_asked = facts.model.to_string();
     story.stream = facts.stream;
+    if let Err(refusal) = governor.not_killed(&caller, format, &facts.model, request_id) {
+        return refuse(story, refusal);
+    }
     if let Some(surface) = facts.unmetered {
         let message = format!("{} is not passed: it costs money and has no meter here yet", surface.as_str());
         return refuse(story, Refusal::new(Code::NoMeter, request_id, message));
@@ -168,15 +171,21 @@ async fn count_tokens(worker: &Arc<Worker>, route: &SpendRoute, parts: Parts, bo
         Ok(facts) => facts,
         Err(error) => return refuse(error.refusal(request_id)),
     };
+    if let Err(refusal) = governor.not_killed(&caller, format, &facts.model, request_id) {
+        return refuse(refusal);
+    }
     let found = governor.route(&caller.key, &facts, true, request_id, governor.now());
-    match found.map(|found| found.deployments.into_iter().next()) {
+    let chosen = found
+        .map_err(|none| none.refusal)
+        .and_then(|found| governor.first_not_killed(&caller, &facts.model, found.deployments, request_id));
+    match chosen {
         Ok(Some(deployment)) => {
             attempt::pass_free(worker, route, &facts, &parts, body, &deployment, request_id).await
         }
         Ok(None) => {
             refuse(Refusal::new(Code::NoDeployment, request_id, "no provider counts tokens of this model"))
         }
-        Err(none) => refuse(none.refusal),
+        Err(refusal) => refuse(refusal),
     }
 }
 

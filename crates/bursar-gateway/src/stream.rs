@@ -1,7 +1,10 @@
 //! A governed answer on its way to the client: each chunk is metered as it passes; the end, whatever it is, settles.
 
 use crate::body::BrokenAnswer;
+use crate::finale::Finale;
+use bursar_core::RequestId;
 use bursar_govern::Governor;
+use bursar_govern::kill::{Cut, CutBy};
 use bursar_govern::reservation::{BrokenBy, Sent};
 use bursar_govern::story::Status;
 use bursar_wire::{Meter, UsageStripper};
@@ -19,7 +22,8 @@ const RENEW_EVERY: Duration = Duration::from_secs(60);
 
 /// The answer, its meter, and the reservation that it will settle.
 pub struct GovernedStream {
-    upstream: Incoming,
+    /// Dropped, which cancels it, when the answer is cut.
+    upstream: Option<Incoming>,
     /// Chunks that were read and not metered yet.
     ahead: VecDeque<Bytes>,
     /// Pieces for the client.
@@ -38,6 +42,8 @@ struct Ending {
     sent: Sent,
     meter: Meter,
     stripper: Option<UsageStripper>,
+    cut: Option<Cut>,
+    finale: Option<Finale>,
 }
 
 impl GovernedStream {
@@ -54,15 +60,24 @@ impl GovernedStream {
     ) -> Self {
         let now = Instant::now();
         Self {
-            upstream,
+            upstream: Some(upstream),
             ahead,
             out: VecDeque::new(),
             idle,
             last_chunk: now,
             renewed: now,
             alarm: Box::pin(tokio::time::sleep_until(now + idle)),
-            ending: Some(Ending { governor, sent, meter, stripper }),
+            ending: Some(Ending { governor, sent, meter, stripper, cut: None, finale: None }),
         }
+    }
+
+    /// Ends when `cut` rings: with a last event where the stream can take one, else broken off.
+    #[must_use]
+    pub fn cut_by(mut self, cut: Cut, finale: Option<Finale>) -> Self {
+        if let Some(ending) = self.ending.as_mut() {
+            (ending.cut, ending.finale) = (Some(cut), finale);
+        }
+        self
     }
 
     /// Whether the end was reached.
@@ -87,10 +102,10 @@ impl GovernedStream {
                 }
                 continue;
             }
-            if this.ending.is_none() {
+            let (Some(ending), Some(upstream)) = (this.ending.as_mut(), this.upstream.as_mut()) else {
                 return Poll::Ready(None);
-            }
-            match Pin::new(&mut this.upstream).poll_frame(cx) {
+            };
+            match Pin::new(upstream).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     this.note_progress();
                     match frame.into_data() {
@@ -108,6 +123,13 @@ impl GovernedStream {
                         ending.rest(&mut this.out);
                     }
                     this.end(None);
+                }
+                Poll::Pending if let Poll::Ready(by) = ending.poll_cut(cx) => {
+                    this.upstream = None;
+                    let ending = this.ending.take();
+                    if !ending.is_some_and(|ending| ending.cut_off(&by, &mut this.out)) {
+                        return Poll::Ready(Some(Err(BrokenAnswer(by.as_str()))));
+                    }
                 }
                 Poll::Pending => match this.poll_idle(cx) {
                     Poll::Pending => return Poll::Pending,
@@ -166,9 +188,45 @@ impl Ending {
     fn pass(&mut self, chunk: Bytes, out: &mut VecDeque<Bytes>) {
         self.meter.feed(&chunk);
         match self.stripper.as_mut() {
-            Some(stripper) => out.extend(stripper.feed(&chunk)),
-            None => out.push_back(chunk),
+            Some(stripper) => {
+                let pieces = stripper.feed(&chunk);
+                pieces.iter().for_each(|piece| self.follow(piece));
+                out.extend(pieces);
+            }
+            None => {
+                self.follow(&chunk);
+                out.push_back(chunk);
+            }
         }
+    }
+    fn follow(&mut self, piece: &Bytes) {
+        if let Some(finale) = self.finale.as_mut() {
+            finale.passed(piece);
+        }
+    }
+    fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<CutBy> {
+        self.cut.as_mut().map_or(Poll::Pending, |cut| cut.poll_cut(cx))
+    }
+    /// Settles an answer that is cut here; false when it could not be ended in its own format.
+    fn cut_off(mut self, by: &CutBy, out: &mut VecDeque<Bytes>) -> bool {
+        if self.meter.progress().ended {
+            self.end(None);
+            return true;
+        }
+        let reading = self.meter.finish();
+        let request_id = self.sent.id().map_or(RequestId::from_u128(0), |id| id.request);
+        let refusal = by.refusal(request_id);
+        let last = self.finale.map(|finale| finale.write(&refusal, reading.response_id.as_deref()));
+        if let Some(story) = self.sent.story() {
+            story.error = Some(refusal.message.clone());
+            story.refusal = Some(refusal);
+        }
+        if let Some(story) = self.sent.broken(&reading, BrokenBy::Us(by.as_str())) {
+            self.governor.end(story, Status::Cancelled);
+        }
+        let ended = last.is_some();
+        out.extend(last);
+        ended
     }
     /// What the stripper still holds at the end.
     fn rest(&mut self, out: &mut VecDeque<Bytes>) {

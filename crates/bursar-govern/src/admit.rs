@@ -5,6 +5,7 @@ use crate::circuits::Permit;
 use crate::directory::Credential;
 use crate::governor::Governor;
 use crate::identify::Caller;
+use crate::kill::Cut;
 use crate::quote::{self, AttemptQuote};
 use crate::refuse;
 use crate::reservation::{Attempt, Reservation};
@@ -44,6 +45,8 @@ pub struct Admitted {
     pub tightest_usd: Option<bursar_core::Usd>,
     /// Budget name and tenths of a percent for each budget that is near its limit.
     pub warnings: Vec<(Arc<str>, Option<i64>)>,
+    /// Rings when a kill switch or a shutdown cuts it.
+    pub cut: Cut,
 }
 
 /// Not admitted.
@@ -81,6 +84,10 @@ impl Governor {
             attempt: u16::try_from(story.attempts.len()).unwrap_or(u16::MAX),
         };
         let attributes = attempt_attributes(caller, &ask, &story);
+        let priced = !ask.deployment.price.row.is_free();
+        if let Some(killed) = self.killed(&attributes, priced) {
+            return Err(killed.not_admitted(story, ask.deployment));
+        }
         let hold = Charge { requests: i64::from(!counted(&story)), ..quote.hold };
         if quote.quote.unbounded.is_some()
             && self.needs_bound(&attributes, story.created_at)
@@ -91,7 +98,7 @@ impl Governor {
         story.attributes = attributes.clone();
         story.attempts.push(told(&ask, hold, &story.model_asked));
         let mut reserve = Reserve::new(id, attributes, hold, story.created_at);
-        reserve.priced = !ask.deployment.price.row.is_free();
+        reserve.priced = priced;
         reserve.require_budget = caller.key.project.require_budget;
         reserve.record = crate::record::encode(&story);
         let reserved = self.reserve(&mut story, reserve, (ask.may_wait, ask.has_others), gone).await;
@@ -103,6 +110,8 @@ impl Governor {
         story.shadow_refusals = held.shadow_refusals.iter().map(|blocked| blocked.numbers.clone()).collect();
         story.windows = held.windows.to_vec();
         story.multiplier = quote.multiplier;
+        // Watched before it is looked up once more: a switch that comes in between is seen one way or the other.
+        let cut = self.watch(&story.attributes);
         let reservation = Reservation::new(Attempt {
             governor: Arc::clone(self),
             story,
@@ -122,9 +131,15 @@ impl Governor {
                 .unwrap_or_else(|| Story::begin(request_id, self.now(), bursar_core::ApiFormat::OpenAiChat));
             return Err(NotAdmitted::Refused(story, refusal));
         }
+        if let Some(killed) = self.killed(cut.attributes(), priced) {
+            let story = reservation.release("stopped before it was sent".to_owned());
+            let story = story
+                .unwrap_or_else(|| Story::begin(request_id, self.now(), bursar_core::ApiFormat::OpenAiChat));
+            return Err(killed.not_admitted(story, ask.deployment));
+        }
         let warnings =
             held.warnings.iter().map(|warning| (Arc::clone(&warning.name), warning.permille)).collect();
-        Ok(Admitted { reservation, tightest_usd: held.tightest_usd, warnings })
+        Ok(Admitted { reservation, tightest_usd: held.tightest_usd, warnings, cut })
     }
 
     /// Whether a budget applies that promises never to be overspent: then what cannot be bounded cannot pass.

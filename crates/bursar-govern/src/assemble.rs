@@ -129,6 +129,27 @@ pub fn default_user_budget(project: &settings::Project) -> Option<(String, Budge
     Some((format!("each user of {}", project.name), document))
 }
 
+/// What the budget is called that is a key's own balance.
+#[must_use]
+pub fn balance_name(key: &str) -> String {
+    format!("balance of key {key}")
+}
+
+/// The budget that is a standalone key's balance, as a document: everything that it ever spends, within what was paid in.
+#[must_use]
+pub fn balance_budget(key: &settings::Key) -> Option<(String, BudgetDocument)> {
+    let balance = key.balance?;
+    let id = key.id.to_string();
+    let matches = [("key".to_owned(), crate::budget::OneOrMany::One(id.clone()))];
+    let document = BudgetDocument {
+        limit: Some(format!("{balance} USD")),
+        period: Some("total".to_owned()),
+        matches: matches.into_iter().collect(),
+        ..BudgetDocument::default()
+    };
+    Some((balance_name(&id), document))
+}
+
 fn unknown_model(project: &settings::Project, installed: &Installed) -> UnknownModel {
     match (project.unknown_model_policy, installed.fallback_prices.get(&*project.name)) {
         (UnknownModelPolicy::Deny, _) | (UnknownModelPolicy::FallbackPrice, None) => UnknownModel::Deny,

@@ -5,6 +5,7 @@ use crate::calibrate::Calibration;
 use crate::circuits::Circuits;
 use crate::directory::{Directory, Key};
 use crate::identify::{Caller, Claims, identify};
+use crate::kill::Kills;
 use crate::ports::Ports;
 use crate::route::{self, NoRoute, Route, RouteAsk};
 use crate::story::{Status, Story};
@@ -25,12 +26,13 @@ const WAITING_MAX: usize = 10_000;
 /// Decides about requests and books what they cost.
 pub struct Governor {
     directory: ArcSwap<Directory>,
+    throttled: ArcSwap<Throttled>,
     ledger: Arc<Ledger>,
     pub(crate) waiters: Waiters<WindowId>,
     pub(crate) calibration: Calibration,
-    throttled: ArcSwap<Throttled>,
     circuits: Arc<Circuits>,
     affinity: Affinity,
+    kills: Kills,
     ports: Ports,
 }
 
@@ -40,12 +42,13 @@ impl Governor {
     pub fn new(directory: Directory, ledger: Arc<Ledger>, ports: Ports) -> Arc<Self> {
         Arc::new(Self {
             directory: ArcSwap::from_pointee(directory),
+            throttled: ArcSwap::default(),
             ledger,
             waiters: Waiters::new(WAITING_MAX),
             calibration: Calibration::default(),
-            throttled: ArcSwap::default(),
             circuits: Arc::default(),
             affinity: Affinity::default(),
+            kills: Kills::default(),
             ports,
         })
     }
@@ -58,7 +61,7 @@ impl Governor {
     pub fn replace_directory(&self, directory: Directory) {
         self.directory.store(Arc::new(directory));
     }
-    /// What is throttled at this moment.
+    /// Who is throttled at this moment.
     #[must_use]
     pub fn throttled(&self) -> Arc<Throttled> {
         self.throttled.load_full()
@@ -81,6 +84,11 @@ impl Governor {
     #[must_use]
     pub fn ledger(&self) -> &Arc<Ledger> {
         &self.ledger
+    }
+    /// The kill switches.
+    #[must_use]
+    pub fn kills(&self) -> &Kills {
+        &self.kills
     }
     /// The clock, randomness and observer.
     #[must_use]

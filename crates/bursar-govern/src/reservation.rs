@@ -127,9 +127,7 @@ impl Sent {
     /// No answer came, and whether it was billed is unknown.
     #[must_use]
     pub fn unknown(mut self, error: String) -> Option<Box<Story>> {
-        let mut attempt = self.0.take()?;
-        attempt.went(Went::Badly);
-        Some(attempt.suspend(error))
+        Some(self.0.take()?.suspend(error))
     }
     /// The answer is complete.
     #[must_use]

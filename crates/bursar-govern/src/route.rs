@@ -38,7 +38,7 @@ pub struct Skipped {
     pub model: String,
     /// One of the fixed words: `family`, `not_allowed`, `no_price`, `no_credential`, `api_format`, `tools`, `vision`,
     /// `audio`, `structured_output`, `context`, `throttled`, `circuit_open`, `retry_after`, `concurrency`, `rate`,
-    /// `quota_exhausted`, `quota_held`, `budget`.
+    /// `quota_exhausted`, `quota_held`, `budget`, `killed`.
     pub reason: &'static str,
 }
 

@@ -19,6 +19,9 @@ pub(crate) struct Bill {
     pub(crate) cost: Cost,
     pub(crate) charge: Charge,
     pub(crate) estimated: bool,
+    pub(crate) service_tier: Option<String>,
+    pub(crate) region: Option<String>,
+    pub(crate) several_models: bool,
 }
 
 /// Settles `attempt` at what `reading` says, and tells its story.
@@ -42,7 +45,10 @@ pub(crate) fn settle(
     story.estimated = bill.estimated;
     story.billed_pico = reading.provider_cost_pico;
     story.model_answered = reading.model.as_deref().map(str::to_owned);
-    story.service_tier = reading.service_tier.as_deref().map(str::to_owned);
+    story.service_tier = bill.service_tier;
+    story.region = bill.region;
+    story.charged_as_failed = failed;
+    story.several_models = bill.several_models;
     story.upstream_request_id =
         reading.response_id.as_deref().map(str::to_owned).or(story.upstream_request_id.take());
     story.anomalies = reading.anomalies.iter().map(|anomaly| anomaly.as_str().to_owned()).collect();
@@ -85,7 +91,8 @@ fn bill(
         // Of an answer that broke off before its first byte nothing is malformed: complete it is not.
         estimate(calibration, attempt, reading, reading.complete && !broken)
     };
-    let mut cost = if stated && !reading.billed_by_model.is_empty() {
+    let several_models = stated && !reading.billed_by_model.is_empty();
+    let mut cost = if several_models {
         parts(reading, attempt, &conditions)
     } else {
         bursar_pricing::cost(row, &usage, &conditions)
@@ -104,7 +111,9 @@ fn bill(
         charge.effective = charge.effective.min(attempt.hold.effective);
         charge.tokens = charge.tokens.min(attempt.hold.tokens);
     }
-    Bill { usage, cost, charge, estimated }
+    let word = |word: Option<&str>| word.map(str::to_owned);
+    let (service_tier, region) = (word(conditions.service_tier), word(conditions.region));
+    Bill { usage, cost, charge, estimated, service_tier, region, several_models }
 }
 
 fn conditions<'a>(
@@ -115,8 +124,10 @@ fn conditions<'a>(
     failed: bool,
 ) -> Conditions<'a> {
     let quoted = crate::quote::conditions(&attempt.bound, format, at);
+    // A speed with a price of its own wins over the service tier: an answer states both.
+    let speed = reading.speed.as_deref().filter(|speed| *speed != "standard");
     Conditions {
-        service_tier: reading.service_tier.as_deref().or(quoted.service_tier),
+        service_tier: speed.or(reading.service_tier.as_deref()).or(quoted.service_tier),
         region: reading.region.as_deref().or(quoted.region),
         failed,
         ..quoted
@@ -130,7 +141,9 @@ fn parts(reading: &Reading, attempt: &Attempt, conditions: &Conditions<'_>) -> C
     let mut total = Cost::zero();
     for (model, usage) in &reading.billed_by_model {
         let other = prices.prices.find(&attempt.deployment.provider.prices, model, conditions.at);
-        let row = other.filter(|_| !model.is_empty()).unwrap_or(own);
+        // The model that was asked for is priced as the attempt is, also where the deployment has a price of its own.
+        let is_own = model.is_empty() || other.is_some_and(|row| row.model() == own.model());
+        let row = other.filter(|_| !is_own).unwrap_or(own);
         total = total.plus(bursar_pricing::cost(row, usage, conditions));
     }
     total

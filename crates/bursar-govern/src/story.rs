@@ -127,6 +127,12 @@ pub struct Story {
     pub billed_pico: Option<u128>,
     /// The service tier that the answer states.
     pub service_tier: Option<String>,
+    /// The region that the answer states.
+    pub region: Option<String>,
+    /// The last attempt was charged as failed: without the fee per request.
+    pub charged_as_failed: bool,
+    /// One answer was billed at the rows of several models.
+    pub several_models: bool,
     /// Whether the charge is an estimate.
     pub estimated: bool,
     /// What was refused and why.
@@ -182,6 +188,9 @@ impl Story {
             effective: Usd::ZERO,
             billed_pico: None,
             service_tier: None,
+            region: None,
+            charged_as_failed: false,
+            several_models: false,
             estimated: false,
             refusal: None,
             shadow_refusals: Vec::new(),

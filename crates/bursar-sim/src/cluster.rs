@@ -8,6 +8,7 @@ mod faults;
 mod gateway;
 mod member;
 mod network;
+mod story;
 
 use crate::queue::Queue;
 use crate::random::Random;
@@ -18,6 +19,8 @@ use bursar_ledger::authority::Authority;
 use member::Member;
 use network::Message;
 use std::collections::{BTreeMap, VecDeque};
+
+pub use story::{ClusterStory, Spared, shrink_cluster};
 
 /// Rules between nodes and authority that a meta-test may break.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -60,6 +63,8 @@ pub struct ClusterOptions {
     pub requests: u32,
     /// How many nodes there are.
     pub nodes: u32,
+    /// Trouble that does not come, whatever the seed says.
+    pub spared: Spared,
     /// A rule that is broken on purpose.
     pub wrong: Option<WrongCluster>,
     /// Breaks the authority's own rule: what to do instead, for the variants that need it.
@@ -81,7 +86,8 @@ impl ClusterOptions {
     /// A run of this seed as the tests make it.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self { seed, requests: 250, nodes: 3, wrong: None, tamper: None, story: false }
+        let spared = Spared { loss: false, crashes: false, failovers: false, operator: false };
+        Self { seed, requests: 250, nodes: 3, spared, wrong: None, tamper: None, story: false }
     }
 }
 
@@ -90,6 +96,8 @@ impl ClusterOptions {
 pub struct ClusterCounts {
     /// Events.
     pub steps: u64,
+    /// Requests by clients.
+    pub requests: u64,
     /// Reservations held.
     pub held: u64,
     /// Refusals because no node has room and the authority none to give.
@@ -110,6 +118,7 @@ impl ClusterCounts {
     /// Adds another run's.
     pub const fn add(&mut self, other: &Self) {
         self.steps += other.steps;
+        self.requests += other.requests;
         self.held += other.held;
         self.refused += other.refused;
         self.unavailable += other.unavailable;
@@ -209,9 +218,9 @@ impl Cluster {
             totals: BTreeMap::new(),
             allowed: BTreeMap::new(),
             cut_off: vec![0; nodes],
-            lossy,
-            crashing,
-            failing,
+            lossy: lossy && !options.spared.loss,
+            crashing: crashing && !options.spared.crashes,
+            failing: failing && !options.spared.failovers,
             next_id: 1,
             arrived: 0,
             quiet: false,

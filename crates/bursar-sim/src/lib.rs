@@ -17,7 +17,10 @@ mod violation;
 mod workload;
 mod world;
 
-pub use cluster::{ClusterCounts, ClusterOptions, Tamper, WrongCluster, run_cluster, run_cluster_with_story};
+pub use cluster::{
+    ClusterCounts, ClusterOptions, ClusterStory, Spared, Tamper, WrongCluster, run_cluster,
+    run_cluster_with_story, shrink_cluster,
+};
 pub use faults::{Fault, Faults};
 pub use node::WrongShell;
 pub use random::Random;

@@ -1,9 +1,7 @@
 //! `bursar-sim`: runs seeds, and tells the story of one that fails.
 #![expect(clippy::print_stdout, reason = "a command's data goes to stdout")]
 
-use bursar_sim::{
-    ClusterCounts, ClusterOptions, Counts, Options, run, run_cluster, run_cluster_with_story, shrink,
-};
+use bursar_sim::{ClusterCounts, ClusterOptions, Counts, Options, run, run_cluster, shrink, shrink_cluster};
 use std::process::ExitCode;
 
 const USAGE: &str =
@@ -58,8 +56,10 @@ fn cluster(from: u64, seeds: u64, nodes: u32, requests: u32) -> ExitCode {
         match run_cluster(&options) {
             Ok(counts) => total.add(&counts),
             Err(violation) => {
-                let (_, lines) = run_cluster_with_story(&ClusterOptions { story: true, ..options });
-                println!("seed {seed} fails: {violation}\n{}", lines.join("\n"));
+                println!("seed {seed} fails: {violation}");
+                if let Some(story) = shrink_cluster(&options) {
+                    println!("{story}");
+                }
                 return ExitCode::FAILURE;
             }
         }

@@ -1,8 +1,8 @@
 //! The command line: which commands there are, what they share, and how each ends.
 
 use crate::commands::{
-    budget, check, completions, cost, demo, explain, init, key, ledger, man, meter, mock, price, project,
-    provider, reload, replay, request, serve, user,
+    budget, check, completions, cost, demo, explain, init, key, kill, ledger, man, meter, mock, price,
+    project, provider, reload, replay, request, serve, user,
 };
 use crate::config::Environment;
 use crate::console::Console;
@@ -67,6 +67,9 @@ enum Command {
     /// Budgets and where their windows stand
     #[command(subcommand)]
     Budget(budget::Command),
+    /// Stop spending at any scope, at once
+    #[command(subcommand)]
+    Kill(kill::Command),
     /// Records of requests
     #[command(subcommand)]
     Request(request::Command),
@@ -134,6 +137,7 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<(), Failure> 
         Command::User(command) => user::run(command, context),
         Command::Key(command) => key::run(command, context),
         Command::Budget(command) => budget::run(command, context),
+        Command::Kill(command) => kill::run(command, context),
         Command::Request(command) => request::run(command, context),
         Command::Explain(args) => explain::run(&args, context),
         Command::Price(command) => price::run(command, context),

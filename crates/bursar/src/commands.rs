@@ -8,6 +8,7 @@ pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod key;
+pub(crate) mod kill;
 pub(crate) mod ledger;
 pub(crate) mod man;
 pub(crate) mod meter;

@@ -12,6 +12,7 @@ mod machine;
 mod model;
 mod paging;
 mod periods;
+mod specified;
 mod vectors;
 mod windows;
 mod world;

@@ -44,7 +44,7 @@ impl Cluster {
     }
     /// Limits rise and fall; they act on the next grant.
     pub(super) fn operate(&mut self) {
-        if self.quiet {
+        if self.quiet || self.options.spared.operator {
             return;
         }
         let pause = self.random.between(500_000, 5_000_000);

@@ -15,6 +15,7 @@ impl Cluster {
     /// A client comes to some node.
     pub(super) fn arrive(&mut self) -> Result<(), Violation> {
         self.arrived += 1;
+        self.counts.requests += 1;
         if self.arrived < self.options.requests {
             let pause = self.random.between(0, 60_000);
             self.later(pause, Event::Arrive);

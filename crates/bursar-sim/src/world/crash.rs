@@ -98,6 +98,7 @@ impl World {
         self.boot += u64::from(power_cut);
         self.life += 1;
         (self.flush_due, self.sync_due, self.timer_due) = (false, false, false);
+        self.paused_until = 0;
         self.attempts.clear();
         self.waiting.clear();
         if self.has(Fault::BitFlip) && self.trouble.permille(200) {

@@ -34,7 +34,7 @@ impl Options {
             requests: 300,
             budgets: 6,
             faults: None,
-            notes: false,
+            notes: true,
             story: false,
             wrong: None,
             tamper: None,

@@ -37,7 +37,11 @@ impl World {
                     self.later(soon, Event::Restart);
                 }
             }
-            Fault::Pause => self.paused_until = self.now + self.trouble.between(10_000, 600_000_000),
+            Fault::Pause => {
+                let until = self.now + self.trouble.between(10_000, 600_000_000);
+                // What waits for the end of a longer pause must not be overtaken by what comes after a shorter one.
+                self.paused_until = self.paused_until.max(until);
+            }
             Fault::DiskError | Fault::SyncError => self.arm(DiskFault::Broken),
             Fault::DiskFull => self.arm(DiskFault::Full),
             Fault::TornWrite => self.arm(DiskFault::Torn),

@@ -19,7 +19,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&args.log).map_err(|error| Failure::usage(format!("--log: {error}")))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(context.console.colour);
-    log.with_writer(std::io::stderr).init();
+    // A line that cannot be written is no reason to stop: where the log's disk is full, telling about it would panic.
+    log.log_internal_errors(false).with_writer(std::io::stderr).init();
     let has_file = context.config_file().is_some();
     let config = if has_file { context.checked_config()? } else { from_environment(context)? };
     let running = serve::start(&config, &context.surroundings())
@@ -28,7 +29,7 @@ pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure>
         running.state.reload_by(reloading(path, context.environment.clone()));
     }
     greet(context, &config, &running, has_file)?;
-    let down = wait(&running)?;
+    let down = wait(&running, &config.server.data_dir)?;
     context.console.say("stopping: requests in flight may end, then the ledger closes");
     running.shutdown();
     match down {
@@ -97,16 +98,20 @@ fn reloading(path: PathBuf, environment: Environment) -> bursar_control::Reload 
 }
 
 /// Waits for Ctrl-C or SIGTERM, or for the ledger to go down: then the process must end.
-fn wait(running: &Running) -> Result<Option<String>, Failure> {
+fn wait(running: &Running, data_dir: &Path) -> Result<Option<String>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut term = signal(SignalKind::terminate())?;
         let mut hup = signal(SignalKind::hangup())?;
+        let mut stop = signal(SignalKind::user_defined1())?;
+        let mut go_on = signal(SignalKind::user_defined2())?;
         loop {
             tokio::select! {
                     pressed = tokio::signal::ctrl_c() => return Ok(pressed.map(|()| None)?),
                 _ = term.recv() => return Ok(None),
+                _ = stop.recv() => serve::signal_on(&running.state, data_dir),
+                _ = go_on.recv() => serve::signal_off(&running.state, data_dir),
                 down = running.ledger.until_down() => return Ok(Some(down.to_string())),
                 _ = hup.recv() => match running.state.reload() {
                     Ok(revision) => tracing::info!(revision, "configuration reloaded"),

@@ -65,7 +65,8 @@ impl ControlPlane {
 
 impl Control for ControlPlane {
     fn serves(&self, path: &str) -> bool {
-        path.starts_with("/admin/") || matches!(path, "/metrics" | "/livez" | "/readyz" | "/health")
+        let own = || bursar_wire::split_path_key(path).1 == "/v1/bursar/balance";
+        path.starts_with("/admin/") || matches!(path, "/metrics" | "/livez" | "/readyz" | "/health") || own()
     }
 
     fn call(&self, request: Request<Bytes>) -> Answering {

@@ -3,6 +3,7 @@
 use super::control::ControlPlane;
 use super::first_start::{FirstStartError, admin_token};
 use super::install::{InstallError, install};
+use super::kill_watch::KillWatch;
 use super::probing::prober;
 use super::reconcile::{Difference, ReconcileError, reconcile};
 use super::sealing::{SealingError, sealer};
@@ -108,6 +109,7 @@ pub struct Running {
     pub admin_token: Option<PathBuf>,
     server: Server,
     control: Arc<ControlPlane>,
+    kills: KillWatch,
 }
 
 /// Starts everything that `config` asks for.
@@ -139,6 +141,7 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     state.publish()?;
     let drainer =
         Drainer::new(Arc::clone(&ledger), records, settings, watcher).map_err(ControlError::from)?;
+    let kills = KillWatch::start(&state, data_dir).map_err(ServeError::Thread)?;
     let control = ControlPlane::start(&state, drainer).map_err(ServeError::Thread)?;
 
     let address = config.server.listen;
@@ -157,7 +160,7 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let workers = config.server.threads.and_then(|n| usize::try_from(n).ok()).unwrap_or(cores);
     let server = Server::start(&gateway, &listener, workers)?;
-    Ok(Running { address, recovery, differences, state, ledger, admin_token, server, control })
+    Ok(Running { address, recovery, differences, state, ledger, admin_token, server, control, kills })
 }
 
 /// Brings settings, providers and models in line with a configuration that was read again.
@@ -181,6 +184,10 @@ impl Running {
             tracing::error!("the last entries could not be written");
         }
         self.control.shutdown();
+        self.kills.shutdown();
+        if let Err(error) = self.state.tend_kills() {
+            tracing::error!(%error, "the last changes of kill switches are not in the audit trail");
+        }
         if let Err(error) = self.ledger.close() {
             tracing::error!(%error, "the ledger did not close in order");
         }

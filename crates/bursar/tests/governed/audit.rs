@@ -51,13 +51,25 @@ fn cases(route: &str) -> Option<Case> {
         "post /admin/v1/ledger/adjust" => {
             case(true, true, json!({"budget": "daily", "amount": "0.5", "reason": "a test"}))
         }
+        "post /admin/v1/prices/reprice" => {
+            case(true, true, json!({"since": "2026-01-01", "reason": "a test"}))
+        }
         _ => None,
     }
 }
 
 /// Routes that are no `GET` and change nothing themselves: what a reload finds changed in the file is audited as `config`.
-const HARMLESS: [&str; 3] =
-    ["post /admin/v1/check", "post /admin/v1/reload", "post /admin/v1/providers/{name}/test"];
+/// Reports and reservations are what programs do all day: their records say who, and the journal says what.
+const HARMLESS: [&str; 8] = [
+    "post /admin/v1/check",
+    "post /admin/v1/reload",
+    "post /admin/v1/providers/{name}/test",
+    "post /admin/v1/usage",
+    "post /admin/v1/reservations",
+    "post /admin/v1/reservations/{id}/settle",
+    "post /admin/v1/reservations/{id}/release",
+    "post /admin/v1/reservations/{id}/extend",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_that_changes_something_is_audited() {

@@ -24,7 +24,7 @@ pub(crate) struct House {
     running: Option<Running>,
     text: String,
     /// Kept until the story ends.
-    _data: TempDir,
+    data: TempDir,
     pub(crate) http: reqwest_lite::Client,
 }
 
@@ -57,7 +57,7 @@ impl House {
             token: token.trim().to_owned(),
             running: Some(running),
             text,
-            _data: data,
+            data,
             http: reqwest_lite::Client::new(),
         };
         let made = house.admin("POST", "/keys", &json!({"project": "alpha", "user": "ann"})).await;
@@ -153,6 +153,11 @@ impl House {
     /// The governor of the running Bursar.
     pub(crate) fn governor(&self) -> &bursar_govern::Governor {
         &self.running.as_ref().expect("it runs").state.governor
+    }
+
+    /// The data directory, while Bursar is stopped or not.
+    pub(crate) fn data_dir(&self) -> std::path::PathBuf {
+        self.data.path().join("data")
     }
 
     /// Starts Bursar again on what the last one left.

@@ -3,6 +3,8 @@
 mod audit;
 mod circuits;
 mod credentials;
+mod disk_full;
+mod elsewhere;
 mod endings;
 mod fallback;
 mod house;
@@ -11,4 +13,5 @@ mod openapi;
 mod process;
 mod races;
 mod refusals;
+mod reprice;
 mod secrets;

@@ -5,7 +5,7 @@ use bursar_core::Family;
 use bursar_mock::Mock;
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -16,6 +16,17 @@ pub(crate) struct Process {
     pub(crate) http: reqwest_lite::Client,
     child: Option<Child>,
     starts: u32,
+    /// Copies what the process says into its log, where that is a pipe.
+    copier: Option<std::thread::JoinHandle<()>>,
+}
+
+/// Where a process says what it says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Log {
+    /// To a file on the same disk as everything.
+    File,
+    /// To a pipe.
+    Pipe,
 }
 
 impl Process {
@@ -23,8 +34,14 @@ impl Process {
     pub(crate) fn new(mock: &Mock) -> Self {
         let folder = TempDir::new().expect("a folder");
         let base = mock.base_url(Family::OpenAi);
-        let process =
-            Self { folder, base: String::new(), http: reqwest_lite::Client::new(), child: None, starts: 0 };
+        let process = Self {
+            folder,
+            base: String::new(),
+            http: reqwest_lite::Client::new(),
+            child: None,
+            starts: 0,
+            copier: None,
+        };
         let text = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = {:?}\nthreads = 2\n[ledger]\ndurability = \"fast\"\n\
              [providers.fake]\nfamily = \"openai\"\nbase_url = \"{base}\"\ncredential = {{ env = \"FAKE_KEY\" }}\n\
@@ -67,12 +84,47 @@ impl Process {
 
     /// Starts it and waits until it listens.
     pub(crate) async fn start(&mut self) {
+        let log = self.next_log();
+        let command = self.command(&log);
+        self.listen(command, &log).await;
+    }
+
+    /// As [`Self::start`], and a write that a limit on file sizes forbids fails, where it would end the process else.
+    pub(crate) async fn start_sparing_file_limits(&mut self, to: Log) {
+        let log = self.next_log();
+        let inner = self.command(&log);
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
+            .arg(inner.get_program())
+            .args(inner.get_args());
+        command.env("FAKE_KEY", UPSTREAM_SECRET).stdin(Stdio::null()).stdout(Stdio::null());
+        let mut file = std::fs::File::create(self.folder.path().join(&log)).expect("a log");
+        match to {
+            Log::File => command.stderr(file),
+            Log::Pipe => {
+                let (mut from, to) = std::io::pipe().expect("a pipe");
+                self.copier = Some(std::thread::spawn(move || {
+                    std::io::copy(&mut from, &mut file).expect("the log is written");
+                }));
+                command.stderr(to)
+            }
+        };
+        self.listen(command, &log).await;
+    }
+
+    fn next_log(&mut self) -> String {
         self.starts += 1;
-        let log = format!("log-{}", self.starts);
-        self.child = Some(self.command(&log).spawn().expect("the binary starts"));
+        format!("log-{}", self.starts)
+    }
+
+    async fn listen(&mut self, mut command: Command, log: &str) {
+        self.child = Some(command.spawn().expect("the binary starts"));
+        // With it goes this side's end of the pipe.
+        drop(command);
         let began = Instant::now();
         loop {
-            let text = std::fs::read_to_string(self.folder.path().join(&log)).unwrap_or_default();
+            let text = std::fs::read_to_string(self.folder.path().join(log)).unwrap_or_default();
             let told = text.lines().find_map(|line| line.split_once("listening on ")?.1.split_once(','));
             if let Some((base, _)) = told {
                 self.base = base.to_owned();
@@ -89,6 +141,23 @@ impl Process {
             child.kill().expect("it can be killed");
             child.wait().expect("it ends");
         }
+    }
+
+    /// Waits until it ends by itself: how, and what it said.
+    pub(crate) async fn ended(&mut self) -> (ExitStatus, String) {
+        let mut child = self.child.take().expect("it runs");
+        for _ in 0..600 {
+            if let Some(status) = child.try_wait().expect("it can be asked") {
+                if let Some(copier) = self.copier.take() {
+                    copier.join().expect("the log is copied");
+                }
+                let log = self.folder.path().join(format!("log-{}", self.starts));
+                return (status, std::fs::read_to_string(log).unwrap_or_default());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        child.kill().expect("it can be killed");
+        panic!("it does not end");
     }
 
     /// The process's id.

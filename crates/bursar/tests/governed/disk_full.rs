@@ -1,0 +1,80 @@
+//! A disk that takes nothing any more, under the real binary: priced requests are refused, the process says so and
+//! ends; on a disk with room it starts again and knows what was sent.
+
+use crate::house::{asking, nanos, priced, reqwest_lite};
+use crate::process::{Log, Process};
+use bursar_mock::Mock;
+use serde_json::{Value, json};
+use std::process::{Command, ExitStatus};
+
+/// Whether the process may write no file beyond its first byte from now on: what a full disk looks like to it.
+fn fill_the_disk(process: &Process) -> bool {
+    let id = process.id().to_string();
+    let limited = Command::new("prlimit").args(["--pid", &id, "--fsize=1:1"]).status();
+    limited.as_ref().is_ok_and(ExitStatus::success)
+}
+
+/// Asks until nobody answers any more: how often it was refused because the ledger cannot write.
+async fn ask_until_the_end(url: String, key: String, client: u32) -> u32 {
+    let headers =
+        [("authorization", format!("Bearer {key}")), ("content-type", "application/json".to_owned())];
+    let http = reqwest_lite::Client::new();
+    let mut refused = 0;
+    loop {
+        let body = asking(&format!("out={} in=10 latency_ms={client}", 5 + client), client % 2 == 0);
+        let Ok(answer) = http.send("POST", &url, &headers, body.to_string().into_bytes()).await else {
+            return refused;
+        };
+        if answer.status != 200 {
+            let told = answer.json();
+            assert_eq!((answer.status, &told["bursar"]["code"]), (503, &json!("E-BUDGET-020")), "{told}");
+            refused += 1;
+        }
+    }
+}
+
+/// Rules: S1-16, V K23, T4.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_that_cannot_write_refuses_says_so_and_ends() {
+    let mut refused = 0;
+    // Also where the log is on the same disk: that it cannot be written is no reason for another answer.
+    for (durability, log) in
+        [("sync", Log::Pipe), ("fast", Log::Pipe), ("sync", Log::File), ("fast", Log::File)]
+    {
+        let mock = Mock::start(priced()).await.unwrap();
+        let mut process = Process::new(&mock);
+        process.durability(durability);
+        process.start_sparing_file_limits(log).await;
+        let made = process.admin("POST", "/keys", &json!({"project": "alpha"})).await;
+        let key = made["key"].as_str().unwrap().to_owned();
+        let url = format!("{}/v1/chat/completions", process.base);
+        let clients: Vec<_> =
+            (0..8).map(|n| tokio::spawn(ask_until_the_end(url.clone(), key.clone(), n))).collect();
+        while mock.received() < 40 {
+            tokio::task::yield_now().await;
+        }
+        if !fill_the_disk(&process) {
+            eprintln!("SKIPPED: prlimit of util-linux is not there or not allowed");
+            return;
+        }
+        let (ended, said) = process.ended().await;
+        assert!(!ended.success(), "{ended}: {said}");
+        if log == Log::Pipe {
+            assert!(said.contains("priced requests were refused"), "it does not say why it ends: {said}");
+        }
+        for client in clients {
+            refused += client.await.unwrap();
+        }
+        mock.idle().await;
+
+        // With room again: what was sent is charged, nothing is held for ever.
+        process.start().await;
+        let bill = mock.total().nanos();
+        let shown = process.admin("GET", "/budgets/all", &Value::Null).await;
+        let window = &shown["windows"][0];
+        assert_eq!(nanos(&window["held"]), 0, "{shown}");
+        let charged = nanos(&window["settled"]) + nanos(&window["suspense"]);
+        assert!(charged >= bill, "{bill} was billed: {shown}");
+    }
+    assert!(refused > 0, "nobody was refused");
+}
