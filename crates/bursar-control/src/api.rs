@@ -1,11 +1,13 @@
 //! The routes of `/admin/v1` and the OpenAPI document that is generated from them.
 
 mod audit;
+mod backups;
 mod balance;
 mod budgets;
 mod calls;
 mod checks;
 mod credentials;
+mod export;
 mod keys;
 mod kill;
 mod ledger;
@@ -17,6 +19,8 @@ mod reload;
 mod reprice;
 mod requests;
 mod reservations;
+mod simulate;
+mod throttle;
 mod usage;
 mod users;
 
@@ -57,7 +61,9 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(budgets::routes())
         .merge(checks::routes())
         .merge(kill::routes())
+        .merge(simulate::routes())
         .merge(requests::routes())
+        .merge(export::routes())
         .merge(usage::routes())
         .merge(reservations::routes())
         .merge(ledger::routes())
@@ -66,6 +72,8 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(probe::routes())
         .merge(prices::routes())
         .merge(reprice::routes())
+        .merge(throttle::routes())
+        .merge(backups::routes())
         .merge(reload::routes())
         .merge(audit::routes());
     OpenApiRouter::with_openapi(Document::openapi()).nest("/admin/v1", v1).merge(balance::routes())

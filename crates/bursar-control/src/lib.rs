@@ -5,13 +5,16 @@
 
 mod api;
 mod auth;
+pub mod backup;
 mod drain;
+pub mod export;
 mod health;
 mod kill;
 mod metrics;
 mod observer;
 mod page;
 mod problem;
+pub mod simulate;
 mod state;
 pub mod throttle;
 

@@ -14,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 use crate::api::Probe;
 use crate::kill::KillDesk;
 use crate::metrics::Metrics;
+use crate::throttle::{House, Throttler};
 
 /// Everything that the control plane works on.
 pub struct State {
@@ -28,6 +29,8 @@ pub struct State {
     /// Numbers for `/metrics`.
     pub metrics: Arc<Metrics>,
     pub(crate) kill_desk: KillDesk,
+    /// The evaluator of throttles.
+    pub throttle: Throttler,
     revision: AtomicU64,
     reload: OnceLock<Reload>,
     pub(crate) probe: OnceLock<Probe>,
@@ -67,6 +70,7 @@ impl State {
             installed: ArcSwap::from_pointee(installed),
             metrics,
             kill_desk: KillDesk::default(),
+            throttle: Throttler::default(),
             revision: AtomicU64::new(0),
             reload: OnceLock::new(),
             probe: OnceLock::new(),
@@ -123,7 +127,12 @@ impl State {
         self.publish_budgets(&snapshot.budgets)?;
         self.publish_kills()?;
         self.governor.replace_directory(directory);
+        self.throttle.ask();
         Ok(())
+    }
+    /// Evaluates throttles if it is time or anything asks for it; whether it did. Blocks on the disk.
+    pub fn tend_throttles(&self) -> bool {
+        self.throttle.tick(House { settings: &self.settings, governor: &self.governor }, self.now())
     }
     /// Puts what the ledger does not have yet, and removes what the settings no longer have.
     fn publish_budgets(&self, rows: &[BudgetRow]) -> Result<(), ControlError> {

@@ -88,6 +88,7 @@ impl Governor {
         if let Some(killed) = self.killed(&attributes, priced) {
             return Err(killed.not_admitted(story, ask.deployment));
         }
+        let quote = self.calibrated(quote, &ask, &attributes, &story);
         let hold = Charge { requests: i64::from(!counted(&story)), ..quote.hold };
         if quote.quote.unbounded.is_some()
             && self.needs_bound(&attributes, story.created_at)

@@ -6,7 +6,7 @@ use crate::keys::HashedSecret;
 use crate::seal::Sealer;
 use crate::stored;
 use bursar_core::{Attribute, Attributes, Measure, Rate, Timestamp, Usd, Value};
-use bursar_ledger::{Budget, BudgetId};
+use bursar_ledger::{Budget, BudgetId, HoldPolicy, Mode};
 use bursar_pricing::{PriceBook, UnknownModel};
 use bursar_store::settings::{self, BudgetRow, Snapshot, UnknownModelPolicy};
 use std::collections::HashMap;
@@ -52,13 +52,17 @@ pub fn directory(
     installed: &Installed,
     revision: u64,
 ) -> Result<Directory, AssembleError> {
-    let mut directory = Directory {
-        providers: installed.providers.clone(),
-        models: installed.models.clone(),
-        prices: Arc::clone(&installed.prices),
-        revision,
-        ..Directory::default()
-    };
+    let mut directory =
+        Directory {
+            providers: installed.providers.clone(),
+            models: installed.models.clone(),
+            prices: Arc::clone(&installed.prices),
+            revision,
+            loose_holds: snapshot.budgets.iter().filter_map(|row| budget(row).ok()).any(|budget| {
+                budget.active && budget.mode == Mode::Hard && budget.hold != HoldPolicy::WorstCase
+            }),
+            ..Directory::default()
+        };
     let (providers, models) = (&mut directory.providers, &mut directory.models);
     stored::add(providers, models, &snapshot.credentials, installed.sealer.as_deref());
     for row in &snapshot.projects {

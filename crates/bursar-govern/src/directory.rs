@@ -24,6 +24,8 @@ pub struct Directory {
     pub prices: Arc<PriceBook>,
     /// What happens to models without a price, unless the project says otherwise.
     pub unknown_model: UnknownModel,
+    /// Whether a hard budget lets holds rest on what was learned.
+    pub loose_holds: bool,
     /// Rises by one with each replacement: shown by `/readyz`.
     pub revision: u64,
 }

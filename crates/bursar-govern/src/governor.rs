@@ -1,7 +1,7 @@
 //! The governor: the one object that the gateway asks. Holds the directory, the ledger, and the lines of those who wait.
 
 use crate::affinity::Affinity;
-use crate::calibrate::Calibration;
+use crate::calibrate::Calibrations;
 use crate::circuits::Circuits;
 use crate::directory::{Directory, Key};
 use crate::identify::{Caller, Claims, identify};
@@ -29,7 +29,7 @@ pub struct Governor {
     throttled: ArcSwap<Throttled>,
     ledger: Arc<Ledger>,
     pub(crate) waiters: Waiters<WindowId>,
-    pub(crate) calibration: Calibration,
+    pub(crate) calibrations: Calibrations,
     circuits: Arc<Circuits>,
     affinity: Affinity,
     kills: Kills,
@@ -45,7 +45,7 @@ impl Governor {
             throttled: ArcSwap::default(),
             ledger,
             waiters: Waiters::new(WAITING_MAX),
-            calibration: Calibration::default(),
+            calibrations: Calibrations::default(),
             circuits: Arc::default(),
             affinity: Affinity::default(),
             kills: Kills::default(),
@@ -128,7 +128,7 @@ impl Governor {
     ) -> Result<Route, Box<NoRoute>> {
         let prompt_tokens = |row: &PriceRow| {
             let text = facts.bound.text_tokens;
-            let learned = self.calibration.input_tokens(row.id(), text, text);
+            let learned = self.calibrations.estimate(row.id(), text);
             // Without a learned ratio: four bytes a token, as most text has.
             let text = if learned < text { learned } else { text / 4 };
             text.saturating_add(facts.bound.media_tokens)

@@ -14,6 +14,8 @@ pub struct AttemptQuote {
     pub quote: Quote,
     /// From list cost to effective cost.
     pub multiplier: Multiplier,
+    /// Whether it rests on how many tokens the model makes of text, learned, instead of one a byte.
+    pub calibrated: bool,
 }
 
 /// The conditions under which an attempt is quoted: what the request names.
@@ -45,7 +47,7 @@ pub fn quote(
         tokens: i64::try_from(quote.tokens).unwrap_or(i64::MAX),
         requests: 0,
     };
-    AttemptQuote { hold, quote, multiplier }
+    AttemptQuote { hold, quote, multiplier, calibrated: false }
 }
 
 /// Refuses a request whose cost has no bound, unless nothing is due for it.

@@ -1,6 +1,6 @@
 //! Settle: from what was read off an answer to what an attempt is charged.
 
-use crate::calibrate::Calibration;
+use crate::calibrate::Calibrations;
 use crate::governor::Governor;
 use crate::record;
 use crate::reservation::{Attempt, BrokenBy};
@@ -34,10 +34,9 @@ pub(crate) fn settle(
 ) {
     let sent_at = attempt.story.created_at;
     let failed = status.is_some_and(|status| status >= 400) || reading.error.is_some();
-    let bill = bill(&governor.calibration, attempt, reading, sent_at, failed, broken.is_some());
+    let bill = bill(&governor.calibrations, attempt, reading, sent_at, failed, broken.is_some());
     if !bill.estimated {
-        let prompt = bill.usage.prompt_tokens();
-        governor.calibration.observe(attempt.deployment.price.row.id(), attempt.bound.text_tokens, prompt);
+        governor.calibrations.learn(attempt, bill.usage.prompt_tokens());
     }
     let story = &mut attempt.story;
     story.usage = bill.usage;
@@ -52,6 +51,9 @@ pub(crate) fn settle(
     story.upstream_request_id =
         reading.response_id.as_deref().map(str::to_owned).or(story.upstream_request_id.take());
     story.anomalies = reading.anomalies.iter().map(|anomaly| anomaly.as_str().to_owned()).collect();
+    if attempt.quote.calibrated {
+        story.anomalies.push("held at a learned prompt bound".to_owned());
+    }
     story.price = Some(attempt.deployment.price.clone());
     story.cost = Some(bill.cost);
     if let Some(told) = story.attempt() {
@@ -74,7 +76,7 @@ pub(crate) fn settle(
 }
 
 fn bill(
-    calibration: &Calibration,
+    calibrations: &Calibrations,
     attempt: &Attempt,
     reading: &Reading,
     sent_at: Timestamp,
@@ -89,7 +91,7 @@ fn bill(
         reading.usage
     } else {
         // Of an answer that broke off before its first byte nothing is malformed: complete it is not.
-        estimate(calibration, attempt, reading, reading.complete && !broken)
+        estimate(calibrations, attempt, reading, reading.complete && !broken)
     };
     let several_models = stated && !reading.billed_by_model.is_empty();
     let mut cost = if several_models {
@@ -160,7 +162,7 @@ fn charge(cost: &Cost, usage: &Usage, attempt: &Attempt) -> Charge {
 
 /// The most that the answer so far can have used: stated counts where there are any, else the prompt by calibration and
 /// one token for each byte of text seen, plus what a provider bills after a disconnect.
-fn estimate(calibration: &Calibration, attempt: &Attempt, reading: &Reading, complete: bool) -> Usage {
+fn estimate(calibrations: &Calibrations, attempt: &Attempt, reading: &Reading, complete: bool) -> Usage {
     let quote = &attempt.quote.quote;
     let mut usage = reading.usage;
     if usage.prompt_tokens() == 0 {
@@ -168,7 +170,7 @@ fn estimate(calibration: &Calibration, attempt: &Attempt, reading: &Reading, com
         let text = attempt.bound.text_tokens;
         let bound = quote.input_tokens;
         let media = bound.saturating_sub(text);
-        let input = calibration.input_tokens(row, text, text).saturating_add(media).min(bound);
+        let input = calibrations.estimate(row, text).saturating_add(media).min(bound);
         usage.set(UsageClass::Input, if attempt.bound.by_reference { bound } else { input });
     }
     let seen = reading.text_bytes.saturating_add(reading.media_bytes);

@@ -25,6 +25,7 @@ mod month;
 mod month_file;
 mod record;
 mod recount;
+mod replay;
 mod retention;
 mod roll;
 mod row;

@@ -4,7 +4,6 @@ mod budget;
 mod check;
 mod credential;
 pub mod field;
-mod governed;
 mod instant;
 mod key;
 mod matching;

@@ -1,6 +1,6 @@
 //! `bursar serve`: opens the stores, wires the planes, and ends them in order.
 
-mod budgets;
+pub(crate) mod budgets;
 mod control;
 mod first_start;
 mod install;

@@ -6,11 +6,14 @@ use bursar_core::{Measure, Multiplier, Timestamp, decimal};
 use bursar_ledger::projection::{divide_half_even, elapsed};
 use bursar_ledger::{Interval, Period};
 use std::cmp::Ordering;
+use std::fmt;
 
 /// Places behind the point of projections and ratios, where they are shown.
 const PLACES: u32 = 4;
 /// 10 to the power of [`PLACES`].
 const SHOWN: i128 = 10_000;
+/// Nano-USD of the last shown place.
+const NANOS_SHOWN: i128 = 100_000;
 /// Ratios are configured in millionths.
 const MILLION: i128 = 1_000_000;
 /// Microseconds of a day.
@@ -52,6 +55,10 @@ pub enum Status {
     Within,
 }
 
+/// A figure as it is shown: four places, half-even. Never what a decision is made of.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Shown(i128);
+
 /// The judgement of one window.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Verdict {
@@ -59,10 +66,10 @@ pub struct Verdict {
     pub engaged: bool,
     /// Why.
     pub status: Status,
-    /// Spend at the end of the period if it goes on so: four places, half-even. Absent where nothing can be projected.
-    pub projected: Option<String>,
-    /// Projected spend over limit: four places, half-even.
-    pub ratio: Option<String>,
+    /// Spend at the end of the period if it goes on so. Absent where nothing can be projected.
+    pub projected: Option<Shown>,
+    /// Projected spend over limit.
+    pub ratio: Option<Shown>,
     /// The spend at which the window would engage at this instant; absent where more spend changes nothing.
     pub line: Option<i64>,
 }
@@ -84,6 +91,24 @@ impl Status {
     }
 }
 
+impl Shown {
+    fn quotient(numerator: i128, denominator: i128) -> Self {
+        let scaled = numerator.checked_mul(SHOWN).unwrap_or(i128::MAX);
+        Self(divide_half_even(scaled, denominator))
+    }
+    /// As money, where it is one: nano-USD.
+    #[must_use]
+    pub fn nanos(self) -> i64 {
+        i64::try_from(self.0.saturating_mul(NANOS_SHOWN)).unwrap_or(i64::MAX)
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&decimal::format(self.0, PLACES))
+    }
+}
+
 /// Judges a window that throttled before (`engaged`) or did not.
 #[must_use]
 pub fn judge(rules: &Rules, spend: &Spend<'_>, engaged: bool, now: Timestamp) -> Verdict {
@@ -95,14 +120,14 @@ pub fn judge(rules: &Rules, spend: &Spend<'_>, engaged: bool, now: Timestamp) ->
     if let Some((so_far, length)) = pace {
         // Money has nine places, everything else none.
         let unit = if spend.measure == Measure::Usd { 1_000_000_000 } else { 1 };
-        verdict.projected = Some(shown(spent * length, so_far * unit));
+        verdict.projected = Some(Shown::quotient(spent * length, so_far * unit));
     }
     let Some(limit) = spend.limit.map(i128::from) else { return verdict };
     if limit <= 0 {
         return Verdict { engaged: true, status: Status::ZeroBudget, ..verdict };
     }
     if let Some((so_far, length)) = pace {
-        verdict.ratio = Some(shown(spent * length, so_far * limit));
+        verdict.ratio = Some(Shown::quotient(spent * length, so_far * limit));
     }
     if spent >= limit {
         return Verdict { engaged: true, status: Status::AlreadySpent, ..verdict };
@@ -183,12 +208,6 @@ fn compare((mut a, mut b): (i128, i128), (mut c, mut d): (i128, i128)) -> Orderi
         };
         return if turned { order.reverse() } else { order };
     }
-}
-
-/// A quotient with four places, half-even.
-fn shown(numerator: i128, denominator: i128) -> String {
-    let scaled = numerator.checked_mul(SHOWN).unwrap_or(i128::MAX);
-    decimal::format(divide_half_even(scaled, denominator), PLACES)
 }
 
 #[cfg(test)]

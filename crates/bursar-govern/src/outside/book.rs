@@ -365,7 +365,8 @@ fn denied(asked: &Reservable, denial: &Denial) -> Refusal {
     let fits = asked.bound.as_ref().zip(call.price.as_ref()).and_then(|(bound, price)| {
         let conditions = call.conditions(None, false);
         let quote = bursar_pricing::quote(&price.row, bound, &conditions);
-        let quote = crate::quote::AttemptQuote { hold: asked.hold, quote, multiplier: call.multiplier };
+        let multiplier = call.multiplier;
+        let quote = crate::quote::AttemptQuote { hold: asked.hold, quote, multiplier, calibrated: false };
         refuse::fits(&denial.room, &price.row, bound, &conditions, &quote)
     });
     refuse::from_denial(denial, call.id, fits)

@@ -93,6 +93,13 @@ impl SqliteWindows {
         let connection = open_writer(path, &SCHEMA, Synchronous::Full, now)?;
         Ok(Self { connection: Mutex::new(connection) })
     }
+    /// Copies the file as it is now to `to`, which must not exist. It may be in use.
+    ///
+    /// # Errors
+    /// See [`BackupError`](crate::BackupError).
+    pub fn backup(file: &Path, to: &Path) -> Result<(), crate::BackupError> {
+        crate::sqlite::backup::copy(file, to)
+    }
 }
 
 impl WindowStore for SqliteWindows {

@@ -9,7 +9,8 @@ use super::reconcile::{Difference, ReconcileError, reconcile};
 use super::sealing::{SealingError, sealer};
 use super::surroundings::{SystemClock, boot_id, random};
 use crate::config::{Config, Durability, RefusalStatus, Surroundings};
-use bursar_control::{ControlError, Drainer, Metrics, State, Watcher};
+use bursar_control::throttle::{Projection, Rules};
+use bursar_control::{ControlError, Drainer, Metrics, State, Watcher, backup};
 use bursar_core::Timestamp;
 use bursar_gateway::intake::Intake;
 use bursar_gateway::{Gateway, Server, StartError};
@@ -31,7 +32,7 @@ const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 const CHECKPOINT_BYTES: u64 = 32 * 1024 * 1024;
 
 /// The operator's own price file in the data directory.
-pub const PRICES: &str = "prices.toml";
+pub const PRICES: &str = backup::PRICES;
 
 /// Why Bursar does not start. Each names what it was about.
 #[derive(Debug, thiserror::Error)]
@@ -122,9 +123,9 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let data_dir = &config.server.data_dir;
     create_private(data_dir)?;
     let (ledger, recovery) = open_ledger(config, now)?;
-    let settings = Arc::new(Settings::open(&data_dir.join("settings.db"), now)?);
-    create_private(&data_dir.join("records"))?;
-    let records = Arc::new(Records::open(&data_dir.join("records"), now)?);
+    let settings = Arc::new(Settings::open(&data_dir.join(backup::SETTINGS), now)?);
+    create_private(&data_dir.join(backup::RECORDS))?;
+    let records = Arc::new(Records::open(&data_dir.join(backup::RECORDS), now)?);
     let differences = reconcile(&settings, config, surroundings, &random, now)?;
     let admin_token = admin_token(&settings, config, surroundings, now)?;
     let mut installed = install(config, surroundings, prices(data_dir)?, now)?;
@@ -139,6 +140,9 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
         State::new(Arc::clone(&settings), Arc::clone(&governor), Arc::clone(&records), installed, metrics);
     state.probe_by(prober().map_err(StartError::from)?);
     state.publish()?;
+    // Who was throttled before is throttled again before the first request.
+    state.throttle.set_rules(throttle_rules(config));
+    state.tend_throttles();
     let drainer =
         Drainer::new(Arc::clone(&ledger), records, settings, watcher).map_err(ControlError::from)?;
     let kills = KillWatch::start(&state, data_dir).map_err(ServeError::Thread)?;
@@ -173,7 +177,25 @@ pub fn reload(config: &Config, surroundings: &Surroundings<'_>, state: &State) -
     installed.sealer = Some(sealer(config, surroundings)?);
     reconcile(&state.settings, config, surroundings, &random, now)?;
     state.installed.store(Arc::new(installed));
+    state.throttle.set_rules(throttle_rules(config));
     Ok(())
+}
+
+fn throttle_rules(config: &Config) -> Rules {
+    let declared = &config.throttle;
+    Rules {
+        enabled: declared.enabled,
+        shadow: declared.shadow,
+        engage_ratio: declared.engage_ratio,
+        release_ratio: declared.release_ratio,
+        projection: match declared.projection {
+            crate::config::Projection::CalendarDay => Projection::CalendarDay,
+            crate::config::Projection::ElapsedFraction => Projection::ElapsedFraction,
+        },
+        min_elapsed_days: declared.min_elapsed_days,
+        min_spend_pct: declared.min_spend_pct,
+        evaluate_s: declared.evaluate_s,
+    }
 }
 
 impl Running {
@@ -207,7 +229,7 @@ fn prices(data_dir: &Path) -> Result<Arc<PriceBook>, ServeError> {
 }
 
 fn open_ledger(config: &Config, now: Timestamp) -> Result<(Arc<Ledger>, Recovery), ServeError> {
-    let folder = config.server.data_dir.join("ledger");
+    let folder = config.server.data_dir.join(backup::LEDGER);
     create_private(&folder)?;
     let disk = Arc::new(RealDisk::open(&folder)?);
     let options = LedgerOptions {
@@ -222,7 +244,7 @@ fn open_ledger(config: &Config, now: Timestamp) -> Result<(Arc<Ledger>, Recovery
         random: random(),
         commits: Commits::Thread,
     };
-    let windows = Arc::new(SqliteWindows::open(&config.server.data_dir.join("windows.db"), now)?);
+    let windows = Arc::new(SqliteWindows::open(&config.server.data_dir.join(backup::WINDOWS), now)?);
     Ok(Ledger::open(disk, windows, &options, now)?)
 }
 

@@ -54,15 +54,24 @@ fn cases(route: &str) -> Option<Case> {
         "post /admin/v1/prices/reprice" => {
             case(true, true, json!({"since": "2026-01-01", "reason": "a test"}))
         }
+        "post /admin/v1/throttle" => {
+            case(false, true, json!({"provider": "fake", "throttled": false, "reason": "a test"}))
+        }
+        // No budget is over the provider: what is cleared is gone, and the newest entry says so.
+        "delete /admin/v1/throttle/{provider}" => case(true, false, Value::Null),
+        "post /admin/v1/kill" => case(false, true, json!({"scope": "project=nobody", "reason": "a test"})),
+        "delete /admin/v1/kill/{scope}" => case(true, true, Value::Null),
         _ => None,
     }
 }
 
 /// Routes that are no `GET` and change nothing themselves: what a reload finds changed in the file is audited as `config`.
 /// Reports and reservations are what programs do all day: their records say who, and the journal says what.
-const HARMLESS: [&str; 8] = [
+const HARMLESS: &[&str] = &[
     "post /admin/v1/check",
     "post /admin/v1/reload",
+    "post /admin/v1/simulate",
+    "post /admin/v1/backups",
     "post /admin/v1/providers/{name}/test",
     "post /admin/v1/usage",
     "post /admin/v1/reservations",
@@ -92,6 +101,8 @@ async fn every_route_that_changes_something_is_audited() {
         ("users", "ann".into()),
         ("providers", "fake".into()),
         ("credentials", "extra".into()),
+        ("throttle", "fake".into()),
+        ("kill", "project=nobody".into()),
     ]);
     for route in &routes {
         if HARMLESS.contains(&route.as_str()) {

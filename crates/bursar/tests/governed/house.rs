@@ -155,6 +155,11 @@ impl House {
         &self.running.as_ref().expect("it runs").state.governor
     }
 
+    /// The admin token.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     /// The data directory, while Bursar is stopped or not.
     pub(crate) fn data_dir(&self) -> std::path::PathBuf {
         self.data.path().join("data")
@@ -165,6 +170,17 @@ impl House {
         let running = start(&self.text);
         self.base = format!("http://{}", running.address);
         self.running = Some(running);
+    }
+
+    /// Starts Bursar on another data directory, such as a restored one, with the token that it makes there.
+    pub(crate) fn start_on(&mut self, data_dir: &Path) {
+        let other = format!("data_dir = {data_dir:?}");
+        let lines = self.text.lines().map(|line| if line.starts_with("data_dir") { &other } else { line });
+        let running = start(&lines.collect::<Vec<_>>().join("\n"));
+        self.base = format!("http://{}", running.address);
+        self.running = Some(running);
+        let token = std::fs::read_to_string(data_dir.join("admin-token")).expect("an admin token");
+        token.trim().clone_into(&mut self.token);
     }
 
     /// Stops Bursar in order.
