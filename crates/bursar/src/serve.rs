@@ -6,6 +6,7 @@ mod first_start;
 mod install;
 mod kill_watch;
 pub mod local;
+mod probing;
 mod reconcile;
 mod sealing;
 mod surroundings;
