@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::exit::Failure;
 use anyhow::Context as _;
 use bursar_store::disk::{LockError, RealDisk};
-use bursar_store::ledger::{Verification, VerifyError};
+use bursar_store::ledger::{SqliteWindows, Verification, VerifyError, WindowStore};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -19,6 +19,8 @@ pub(crate) struct Args {
 
 /// The folder of the ledger's journal and checkpoints inside the data directory.
 const LEDGER_FOLDER: &str = "ledger";
+/// The file with the windows that left memory, beside it.
+const WINDOWS_FILE: &str = "windows.db";
 
 /// Verifies, and fails where anything is not what the entries say.
 pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure> {
@@ -32,7 +34,15 @@ pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure>
             .hint("`--data-dir`, or `--config`, names the server's data directory"));
     }
     let disk = RealDisk::open(&folder).with_context(|| format!("`{}` cannot be read", folder.display()))?;
-    let found = match bursar_store::ledger::verify(&disk) {
+    let stored = data_dir.join(WINDOWS_FILE);
+    let windows = if stored.is_file() {
+        let opened = SqliteWindows::open(&stored, context.now);
+        Some(opened.with_context(|| format!("`{}` cannot be read", stored.display()))?)
+    } else {
+        None
+    };
+    let windows = windows.as_ref().map(|windows| -> &dyn WindowStore { windows });
+    let found = match bursar_store::ledger::verify(&disk, windows) {
         Ok(found) => found,
         Err(VerifyError::Lock(LockError::Held { holder })) => {
             return Err(Failure::refused(format!("`{}` is in use by {holder}", data_dir.display()))
@@ -62,6 +72,7 @@ fn as_json(found: &Verification) -> Value {
         "entries": found.entries,
         "checkpoints": found.checkpoints.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "windows": found.windows,
+        "paged": found.paged,
         "live": found.live,
         "suspense": found.suspense,
         "differences": found.differences.iter().map(difference).collect::<Vec<_>>(),
@@ -71,12 +82,14 @@ fn as_json(found: &Verification) -> Value {
 
 fn text(found: &Verification) -> String {
     let mut out = format!(
-        "{} entries from {} to {}, {} checkpoints, {} windows, {} attempts in flight, {} in suspense\n",
+        "{} entries from {} to {}, {} checkpoints, {} windows, {} more that left memory, \
+         {} attempts in flight, {} in suspense\n",
         found.entries,
         found.first,
         found.last,
         found.checkpoints.len(),
         found.windows,
+        found.paged,
         found.live,
         found.suspense
     );
