@@ -1,7 +1,8 @@
 //! Durable admits of a real ledger on a real disk, beside the raw `fdatasync` of the same disk in the same run; then
 //! recovery of a million open reservations. Prints tables. Figures go to docs/benchmarks.md.
 //!
-//! `cargo bench -p bursar-store --bench durable -- [all|admits|recovery] [DIRECTORY]`; the directory (default: the target
+//! `cargo bench -p bursar-store --bench durable -- [all|admits|round|recovery] [DIRECTORY]`; `round` is one round of
+//! admits; the directory (default: the target
 //! directory's `tmp`) decides which disk is measured.
 #![expect(
     clippy::unwrap_used,
@@ -38,25 +39,28 @@ fn main() {
     let directory = directory.join("durable-bench");
     let _old = std::fs::remove_dir_all(&directory);
     std::fs::create_dir_all(&directory).unwrap();
-    if what != "recovery" {
-        all_admits(&directory);
-    }
-    if what != "admits" {
-        recovery(&directory);
+    match what.as_str() {
+        "round" => all_admits(&directory, 1),
+        "admits" => all_admits(&directory, ROUNDS),
+        "recovery" => recovery(&directory),
+        _ => {
+            all_admits(&directory, ROUNDS);
+            recovery(&directory);
+        }
     }
     std::fs::remove_dir_all(&directory).unwrap();
 }
 
-fn all_admits(directory: &Path) {
+fn all_admits(directory: &Path, rounds: usize) {
     let workers = std::thread::available_parallelism().map_or(2, usize::from).min(8);
 
     println!(
-        "durable admits: {CALLERS} callers on {workers} threads, 5 windows each, {ROUNDS} rounds of {PER_ROUND:?}"
+        "durable admits: {CALLERS} callers on {workers} threads, 5 windows each, {rounds} rounds of {PER_ROUND:?}"
     );
     println!("| round | what | per second | p50 us | p99 us | p99.9 us | p99 / raw p99 | syncs/s |");
     println!("|---|---|---|---|---|---|---|---|");
     let mut p99s = Vec::new();
-    for round in 1..=ROUNDS {
+    for round in 1..=rounds {
         // A, B, B, A: what the disk does of its own accord hits both.
         let before = raw(directory);
         let sync = admits(directory, Durability::Sync, workers);

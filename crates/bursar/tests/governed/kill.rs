@@ -47,15 +47,26 @@ async fn load(
     clients
 }
 
+/// Rules: T5.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_server_forgets_nothing_that_was_sent() {
+    kill_again_and_again(kills()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "an hour: make soak"]
+async fn a_thousand_kills() {
+    kill_again_and_again(1_000).await;
+}
+
+async fn kill_again_and_again(kills: u32) {
     let mock = bursar_mock::Mock::start(priced().counts_only()).await.unwrap();
     let mut process = Process::new(&mock);
     process.start().await;
     let made = process.admin("POST", "/keys", &json!({"project": "alpha"})).await;
     let key = made["key"].as_str().unwrap().to_owned();
     let mut in_suspense = 0;
-    for round in 0..kills() {
+    for round in 0..kills {
         let clients =
             load(&process, &key, round, Duration::from_millis(60 + u64::from(round * 37 % 250))).await;
         process.kill();
@@ -79,9 +90,9 @@ async fn a_killed_server_forgets_nothing_that_was_sent() {
         let held: i64 = listed["items"].as_array().unwrap().iter().map(|item| nanos(&item["hold_usd"])).sum();
         assert_eq!(held, in_suspense, "round {round}: what is in suspense is not what is listed");
     }
-    assert!(mock.bill().requests() > u64::from(kills()), "there was no load");
+    assert!(mock.bill().requests() > u64::from(kills), "there was no load");
     assert!(in_suspense > 0, "no request was ever in flight when the server was killed");
-    eprintln!("{} requests billed over {} kills", mock.bill().requests(), kills());
+    eprintln!("{} requests billed over {} kills", mock.bill().requests(), kills);
 }
 
 #[tokio::test(flavor = "multi_thread")]
