@@ -47,7 +47,7 @@ async fn load(
     clients
 }
 
-/// Rules: T5.
+/// Rules: S1-17, S3-17.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_server_forgets_nothing_that_was_sent() {
     kill_again_and_again(kills()).await;
