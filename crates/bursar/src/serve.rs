@@ -6,7 +6,7 @@ mod first_start;
 mod install;
 pub mod local;
 mod reconcile;
-mod surroundings;
+pub(crate) mod surroundings;
 mod wiring;
 
 pub use control::ControlPlane;

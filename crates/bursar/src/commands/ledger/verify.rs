@@ -1,13 +1,15 @@
 //! `bursar ledger verify`: recomputes every counter from the journal of a stopped server.
 
+use super::repair;
 use crate::commands::shared;
 use crate::context::Context;
 use crate::exit::Failure;
 use anyhow::Context as _;
-use bursar_store::disk::{LockError, RealDisk};
+use bursar_store::disk::{Disk, LockError, RealDisk};
 use bursar_store::ledger::{SqliteWindows, Verification, VerifyError, WindowStore};
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Arguments of `bursar ledger verify`.
 #[derive(Debug, clap::Args)]
@@ -15,6 +17,9 @@ pub(crate) struct Args {
     /// The server's data directory [default: where the configuration says]
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
+    /// Give up the first damaged entry of the journal and everything behind it, list that, and verify the rest
+    #[arg(long)]
+    repair: bool,
 }
 
 /// The folder of the ledger's journal and checkpoints inside the data directory.
@@ -34,6 +39,8 @@ pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure>
             .hint("`--data-dir`, or `--config`, names the server's data directory"));
     }
     let disk = RealDisk::open(&folder).with_context(|| format!("`{}` cannot be read", folder.display()))?;
+    let disk: Arc<dyn Disk> = Arc::new(disk);
+    let repaired = if args.repair { repair::run(&disk)? } else { None };
     let stored = data_dir.join(WINDOWS_FILE);
     let windows = if stored.is_file() {
         let opened = SqliteWindows::open(&stored, context.now);
@@ -42,7 +49,7 @@ pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure>
         None
     };
     let windows = windows.as_ref().map(|windows| -> &dyn WindowStore { windows });
-    let found = match bursar_store::ledger::verify(&disk, windows) {
+    let found = match bursar_store::ledger::verify(disk.as_ref(), windows) {
         Ok(found) => found,
         Err(VerifyError::Lock(LockError::Held { holder })) => {
             return Err(Failure::refused(format!("`{}` is in use by {holder}", data_dir.display()))
@@ -50,8 +57,20 @@ pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure>
         }
         Err(error) => return Err(anyhow::Error::from(error).into()),
     };
-    shared::show(context, &as_json(&found), |_| text(&found))?;
-    if found.is_sound() { Ok(()) } else { Err(Failure::failed("the ledger is not sound")) }
+    let mut told = as_json(&found);
+    if let (Some(repaired), Some(told)) = (&repaired, told.as_object_mut()) {
+        told.insert("repaired".to_owned(), repair::as_json(repaired));
+    }
+    let given_up = repaired.as_ref().map(repair::text).unwrap_or_default();
+    shared::show(context, &told, |_| format!("{given_up}{}", text(&found)))?;
+    match found.is_sound() {
+        true => Ok(()),
+        false if args.repair => Err(Failure::failed("the ledger is not sound")),
+        false => Err(Failure::failed("the ledger is not sound").hint(
+            "keep a copy of the data directory; where the journal is damaged `bursar ledger verify --repair` gives \
+             up the damaged entry and those behind it, and lists them",
+        )),
+    }
 }
 
 fn as_json(found: &Verification) -> Value {
