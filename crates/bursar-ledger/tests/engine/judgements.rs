@@ -4,7 +4,7 @@ use crate::world::{World, attribute, attributes, daily, id, nanos, replayed};
 use bursar_core::{Charge, Code, Measure};
 use bursar_ledger::{
     Budget, BudgetId, CHARGE_PART_MAX, Command, Engine, Entry, Extend, Grants, Mode, Outcome, PeriodKind,
-    Rejection, ReplayError, Reserve, Threshold, WindowId,
+    ProvablyUnbilled, Rejection, ReplayError, Reserve, Settle, Threshold, WindowId,
 };
 
 fn total(id: u32, limit: i64) -> Budget {
@@ -186,4 +186,97 @@ fn a_replay_refuses_what_was_never_decided() {
     // The same values in another period are another window.
     third.key.interval.starts_at = Some(world.now);
     later.replay(&Entry::Opened(third)).unwrap();
+}
+
+#[test]
+fn a_record_is_as_long_as_it_may_be() {
+    let mut world = World::with(&[daily(1, 100)]);
+    let longest = bursar_core::limits::RECORD_BYTES_MAX;
+    let record = |bytes: usize| vec![7; bytes].into_boxed_slice();
+    let (now, anyone) = (world.now, attributes(&[]));
+    let reserve = |n, bytes| {
+        let reserve = Reserve::new(id(n), anyone.clone(), nanos(10), now.plus_seconds(600));
+        Command::Reserve(Reserve { record: record(bytes), ..reserve })
+    };
+    let settle = |n, bytes| {
+        Command::Settle(Settle { id: id(n), charge: nanos(5), estimated: false, record: record(bytes) })
+    };
+    let release = |n, bytes| {
+        let reason = ProvablyUnbilled::NeverSent;
+        Command::Release { id: id(n), reason, record: record(bytes) }
+    };
+    let too_long = Outcome::Rejected(Rejection::Record);
+    assert_eq!(world.apply(reserve(1, longest + 1)), too_long);
+    assert!(matches!(world.apply(reserve(1, longest)), Outcome::Reserved(_)));
+    assert_eq!(world.apply(settle(1, longest + 1)), too_long);
+    assert!(matches!(world.apply(settle(1, longest)), Outcome::Settled(_)));
+    world.reserve(2, &anyone, nanos(1));
+    assert_eq!(world.apply(release(2, longest + 1)), too_long);
+    assert_eq!(world.apply(release(2, longest)), Outcome::Released);
+}
+
+#[test]
+fn a_settle_overflows_only_where_the_counter_would() {
+    let most = nanos(CHARGE_PART_MAX);
+    let mut world = nearly_full(Mode::Soft);
+    assert_eq!(world.settle(0, most).hold, most, "what replaces itself always fits");
+    world.reserve(10, &attributes(&[]), Charge::ZERO);
+    assert_eq!(world.try_settle(10, most), Outcome::Rejected(Rejection::Overflow(Measure::Usd)));
+}
+
+#[test]
+fn what_settles_from_suspense_is_not_counted_twice_towards_a_threshold() {
+    let mut budget = daily(1, 100);
+    budget.thresholds = vec![Threshold::Percent(80)];
+    let mut world = World::with(&[budget]);
+    world.reserve(1, &attributes(&[]), nanos(50));
+    world.pass(601);
+    assert_eq!(world.expire(), [id(1)]);
+    assert_eq!(world.settle(1, nanos(60)).crossings, []);
+    world.reserve(2, &attributes(&[]), nanos(20));
+    assert_eq!(world.settle(2, nanos(20)).crossings.len(), 1);
+}
+
+/// A daily budget of 100 for each user, of which as many percent roll over.
+fn each_user(rollover_cap_pct: u32) -> World {
+    let mut budget = daily(1, 100).per(attribute("user"));
+    (budget.rollover_cap_pct, budget.since) = (rollover_cap_pct, World::new().now);
+    World::with(&[budget])
+}
+
+#[test]
+fn each_user_has_the_room_that_it_left_itself() {
+    let mut world = each_user(100);
+    let user = |name| attributes(&[("user", name)]);
+    world.spend(1, &user("ann"), nanos(40));
+    world.spend(2, &user("bob"), nanos(100));
+    world.spend(3, &attributes(&[]), nanos(70));
+    world.pass(86_400);
+    for (name, limit) in [("ann", 160), ("bob", 100), ("cem", 200)] {
+        let touched = world.engine.windows_of(&user(name), world.now);
+        assert_eq!(touched[0].standing.limit, Some(limit), "{name}");
+    }
+}
+
+#[test]
+fn only_what_is_needed_is_looked_up() {
+    for (rollover, ann, bob) in [(0, 1, 1), (100, 1, 2)] {
+        let mut world = each_user(rollover);
+        let user = |name| attributes(&[("user", name)]);
+        world.spend(1, &user("bob"), nanos(40));
+        world.pass(7_200);
+        let (images, _) = world.engine.cold(world.now, 0, 100);
+        let windows = images.iter().map(|image| (image.id, image.changed)).collect();
+        assert_eq!(world.apply(Command::PageOut(windows)), Outcome::PagedOut(1));
+        let mut reserve = Reserve::new(id(2), user("ann"), nanos(1), world.now.plus_seconds(600));
+        let Outcome::NotLoaded(missing) = world.apply(Command::Reserve(reserve.clone())) else { panic!() };
+        reserve.looked_up = Some(missing.epoch);
+        assert!(matches!(world.apply(Command::Reserve(reserve)), Outcome::Reserved(_)));
+        world.pass(86_400);
+        for (n, name, keys) in [(3, "ann", ann), (4, "bob", bob)] {
+            let outcome = world.try_reserve(n, &user(name), nanos(1));
+            let Outcome::NotLoaded(missing) = outcome else { panic!("{name}: {outcome:?}") };
+            assert_eq!(missing.keys.len(), keys, "{name} with {rollover} % rolling over");
+        }
+    }
 }
