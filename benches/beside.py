@@ -2,8 +2,8 @@
 """Durable admissions beside what one would use otherwise: the same five counters per request, in the same run.
 
 - Bursar: `cargo bench -p bursar-store --bench durable -- admits`, 256 callers, `sync`.
-- PostgreSQL: one transaction per request that locks five rows in order, checks and raises all or none, `UPDATE ...
-  RETURNING`, synchronous_commit on. A cluster of its own in a temporary folder; pgbench asks.
+- PostgreSQL: one statement and transaction per request that locks five rows in order, checks and raises all or none,
+  `UPDATE ... RETURNING`, prepared, synchronous_commit on. A cluster of its own in a temporary folder; pgbench asks.
 - Redis: one Lua script per request over five counters, appendonly, appendfsync always. A server of its own.
 
 Installs nothing: what is absent is said and left out. Rounds go A B C C B A, because machines drift. All three count
@@ -33,11 +33,9 @@ REQUEST = """
 \\set u random(11, 50)
 \\set k random(101, 160)
 \\set m random(171, 175)
-BEGIN;
-SELECT id FROM win WHERE id IN (1, 2, :u, :k, :m) ORDER BY id FOR UPDATE;
-UPDATE win SET used = used + 20000 WHERE id IN (1, 2, :u, :k, :m)
-  AND NOT EXISTS (SELECT 1 FROM win WHERE id IN (1, 2, :u, :k, :m) AND used + 20000 > room) RETURNING id, used;
-COMMIT;
+WITH locked AS (SELECT used, room FROM win WHERE id IN (1, 2, :u, :k, :m) ORDER BY id FOR UPDATE),
+  fits AS (SELECT bool_and(used + 20000 <= room) AS all_fit FROM locked)
+UPDATE win SET used = used + 20000 FROM fits WHERE id IN (1, 2, :u, :k, :m) AND all_fit RETURNING id, used;
 """
 SCRIPT = """
 for i = 1, 5 do if (tonumber(redis.call('GET', KEYS[i]) or '0') + 20000) > 9000000000000000 then return 0 end end
@@ -90,7 +88,7 @@ class Postgres:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", **drop)
 
     def measure(self, seconds):
-        command = [find("pgbench"), "-n", "-f", str(self.script), "-c", str(self.callers), "-j", "2", "-T", str(seconds)]
+        command = [find("pgbench"), "-n", "-M", "prepared", "-f", str(self.script), "-c", str(self.callers), "-j", "2", "-T", str(seconds)]
         logs = tempfile.mkdtemp()
         command += ["-l", "--log-prefix", f"{logs}/t", *self.where]
         done = subprocess.run(command, check=True, capture_output=True, text=True)

@@ -277,6 +277,22 @@ fn only_what_is_needed_is_looked_up() {
             let outcome = world.try_reserve(n, &user(name), nanos(1));
             let Outcome::NotLoaded(missing) = outcome else { panic!("{name}: {outcome:?}") };
             assert_eq!(missing.keys.len(), keys, "{name} with {rollover} % rolling over");
+            assert!(keys < 2 || missing.keys[0].interval.ends_at == missing.keys[1].interval.starts_at);
         }
     }
+}
+
+#[test]
+fn a_window_in_memory_is_not_looked_up_because_another_is_missing() {
+    let mut world = World::with(&[total(1, 100).per(attribute("user")), total(2, 100).per(attribute("run"))]);
+    let of = |user, run| attributes(&[("user", user), ("run", run)]);
+    world.spend(1, &of("bob", "r1"), nanos(1));
+    world.pass(7_200);
+    world.reserve(2, &attributes(&[("user", "ann"), ("run", "r2")]), nanos(1));
+    let (images, _) = world.engine.cold(world.now, 0, 100);
+    let windows = images.iter().map(|image| (image.id, image.changed)).collect();
+    assert_eq!(world.apply(Command::PageOut(windows)), Outcome::PagedOut(2));
+    let Outcome::NotLoaded(missing) = world.try_reserve(3, &of("ann", "r3"), nanos(1)) else { panic!() };
+    let budgets: Vec<BudgetId> = missing.keys.iter().map(|key| key.budget).collect();
+    assert_eq!(budgets, [BudgetId(2)]);
 }
