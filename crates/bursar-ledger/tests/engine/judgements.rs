@@ -183,6 +183,9 @@ fn a_replay_refuses_what_was_never_decided() {
     (early.id, third.id) = (WindowId(opened.id.0 + 3), WindowId(opened.id.0 + 8));
     early.key.per = std::iter::once(None).collect();
     assert_eq!(later.replay(&Entry::Opened(early)), Err(ReplayError::WindowTwice), "ids only grow");
+    // A window in which something is held does not leave memory.
+    let out = Entry::PagedOut { at: world.now, windows: vec![opened.id] };
+    assert_eq!(replayed(&world.journal).replay(&out), Err(ReplayError::Window));
     // The same values in another period are another window.
     third.key.interval.starts_at = Some(world.now);
     later.replay(&Entry::Opened(third)).unwrap();
