@@ -66,7 +66,7 @@ fuzz_target!(|data: &[u8]| {
         let end = (place + bytes.len()).min(file.len());
         file[place..end].copy_from_slice(&bytes[..end - place]);
         changed |= !bytes.is_empty();
-        if repairs {
+        if repairs && !bytes.is_empty() {
             for block in place / 512..=end.saturating_sub(1) / 512 {
                 repair_block(&mut file, block);
             }
