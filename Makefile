@@ -29,7 +29,7 @@ lint: ## format, lints, licences, advisories where they can be checked offline
 
 bench: ## benchmarks, optimised as released
 	$(CARGO) build --profile dist -p bursar
-	$(CARGO) bench --workspace
+	BURSAR_BIN=$(CURDIR)/target/dist/bursar $(CARGO) bench --workspace
 
 soak: ## the long tests: crashes by the thousand, long simulations
 	.ci/test --ignored

@@ -1,20 +1,31 @@
 //! The routes of `/admin/v1` and the OpenAPI document that is generated from them.
 
 mod audit;
+mod backups;
+mod balance;
 mod budgets;
+mod calls;
 mod checks;
+mod export;
 mod keys;
+mod kill;
 mod ledger;
 mod prices;
 mod projects;
 mod providers;
 mod reload;
+mod reprice;
 mod requests;
+mod reservations;
+mod simulate;
+mod throttle;
+mod usage;
 mod users;
 
 use crate::state::State;
-use crate::{health, metrics};
+use crate::{health, idempotency, metrics};
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use std::sync::Arc;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -46,13 +57,21 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(keys::routes())
         .merge(budgets::routes())
         .merge(checks::routes())
+        .merge(kill::routes())
+        .merge(simulate::routes())
         .merge(requests::routes())
+        .merge(export::routes())
+        .merge(usage::routes())
+        .merge(reservations::routes())
         .merge(ledger::routes())
         .merge(providers::routes())
         .merge(prices::routes())
+        .merge(reprice::routes())
+        .merge(throttle::routes())
+        .merge(backups::routes())
         .merge(reload::routes())
         .merge(audit::routes());
-    OpenApiRouter::with_openapi(Document::openapi()).nest("/admin/v1", v1)
+    OpenApiRouter::with_openapi(Document::openapi()).nest("/admin/v1", v1).merge(balance::routes())
 }
 
 /// Everything that the control plane serves.
@@ -60,10 +79,12 @@ pub fn router(state: Arc<State>) -> Router {
     let (api, document) = routes().split_for_parts();
     let text = document.to_pretty_json().unwrap_or_default();
     api.route("/admin/openapi.json", get(move || std::future::ready(json(text.clone()))))
+        .route(balance::UNDER_KEY, get(balance::balance))
         .route("/livez", get(health::livez))
         .route("/health", get(health::readyz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::answer))
+        .layer(from_fn_with_state(Arc::clone(&state), idempotency::repeat))
         .with_state(state)
 }
 

@@ -15,6 +15,18 @@ pub(crate) struct Readiness {
     revision: u64,
     providers: usize,
     budgets: usize,
+    throttle: ThrottleAge,
+}
+
+/// How old the states of throttles are.
+#[derive(Serialize)]
+pub(crate) struct ThrottleAge {
+    /// Seconds since the last evaluation; null where none was tried.
+    age_s: Option<i64>,
+    /// Evaluations missed since.
+    missed: i64,
+    /// Whether that is too many. Requests are served all the same.
+    stale: bool,
 }
 
 pub(crate) async fn livez() -> &'static str {
@@ -32,7 +44,17 @@ pub(crate) async fn readyz(Shared(state): Shared<Arc<State>>) -> (StatusCode, Js
         revision: directory.revision,
         providers: directory.providers.len(),
         budgets,
+        throttle: throttle(&state),
     };
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness))
+}
+
+fn throttle(state: &State) -> ThrottleAge {
+    let age = state.throttle.age(state.now());
+    ThrottleAge {
+        age_s: age.map(|age| age.age_s),
+        missed: age.map_or(0, |age| age.missed),
+        stale: age.is_some_and(|age| age.stale),
+    }
 }

@@ -5,16 +5,23 @@
 
 mod api;
 mod auth;
+pub mod backup;
 mod drain;
+pub mod export;
 mod health;
+mod idempotency;
+mod kill;
 mod metrics;
 mod observer;
 mod page;
 mod problem;
+pub mod simulate;
 mod state;
+pub mod throttle;
 
 pub use api::{openapi, router};
 pub use drain::{DrainError, Drainer};
+pub use kill::{EXPIRING_S, KillOrder};
 pub use metrics::Metrics;
 pub use observer::Watcher;
 pub use state::{ControlError, Reload, State};

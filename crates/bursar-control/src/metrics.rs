@@ -105,6 +105,9 @@ pub(crate) async fn answer(Shared(state): Shared<Arc<State>>) -> ([(HeaderName, 
     }
     let mut text = text.trim_end_matches("# EOF\n").to_owned();
     budgets(&state, &mut text);
+    let on = state.governor.kills().list(state.now()).len();
+    text.push_str(&format!("# TYPE bursar_kill_active gauge\nbursar_kill_active {on}\n"));
+    throttled(&state, &mut text);
     text.push_str("# EOF\n");
     ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
 }
@@ -149,5 +152,18 @@ fn budgets(state: &State, text: &mut String) {
             text,
             "bursar_cost_usd_total{{basis=\"{basis}\",provider=\"{provider}\",model=\"{model}\"}} {usd}"
         );
+    }
+}
+
+/// Whether anything of each provider is routed away from.
+fn throttled(state: &State, text: &mut String) {
+    use std::fmt::Write as _;
+    let throttled = state.governor.throttled();
+    let _ = writeln!(text, "# TYPE bursar_throttled gauge");
+    for provider in &state.governor.directory().providers {
+        let name = provider.name.as_str();
+        let value = u8::from(throttled.providers().any(|own| own == name));
+        let label = name.replace('\\', "\\\\").replace('"', "\\\"");
+        let _ = writeln!(text, "bursar_throttled{{provider=\"{label}\"}} {value}");
     }
 }

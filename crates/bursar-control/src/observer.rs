@@ -1,6 +1,7 @@
 //! Hears of ended requests: counts them, and keeps the records that no journal entry carries for the drainer.
 
 use crate::metrics::Metrics;
+use bursar_govern::kill::KillEvent;
 use bursar_govern::ports::Observer;
 use bursar_govern::record;
 use bursar_govern::story::Story;
@@ -39,6 +40,13 @@ impl Watcher {
 }
 
 impl Observer for Watcher {
+    fn kill(&self, event: &KillEvent) {
+        let KillEvent { change, kill, actor } = event;
+        let until =
+            kill.until.map_or_else(|| "nobody asked for an end".to_owned(), |until| until.to_string());
+        tracing::warn!(event = change.as_str(), scope = %kill.scope, source = kill.source.as_str(), cut = kill.cut,
+            %actor, reason = %kill.reason, %until, "kill switch");
+    }
     fn ended(&self, story: &Story) {
         self.metrics.count(story);
         if story.journalled {

@@ -4,6 +4,7 @@ use arc_swap::ArcSwap;
 use bursar_core::Timestamp;
 use bursar_govern::assemble::{self, AssembleError, Installed};
 use bursar_govern::budget::BudgetDocument;
+use bursar_govern::idempotency::Replies;
 use bursar_govern::{Directory, Governor};
 use bursar_ledger::Outcome;
 use bursar_store::records::Records;
@@ -11,7 +12,9 @@ use bursar_store::settings::{BudgetRow, Change, ManagedBy, Settings, SettingsErr
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::kill::KillDesk;
 use crate::metrics::Metrics;
+use crate::throttle::{House, Throttler};
 
 /// Everything that the control plane works on.
 pub struct State {
@@ -25,8 +28,12 @@ pub struct State {
     pub installed: ArcSwap<Installed>,
     /// Numbers for `/metrics`.
     pub metrics: Arc<Metrics>,
+    pub(crate) kill_desk: KillDesk,
+    /// The evaluator of throttles.
+    pub throttle: Throttler,
     revision: AtomicU64,
     reload: OnceLock<Reload>,
+    pub(crate) replies: OnceLock<Arc<Replies>>,
 }
 
 /// Reads the configuration again and brings settings and providers in line with it; what is wrong, in words.
@@ -62,8 +69,11 @@ impl State {
             records,
             installed: ArcSwap::from_pointee(installed),
             metrics,
+            kill_desk: KillDesk::default(),
+            throttle: Throttler::default(),
             revision: AtomicU64::new(0),
             reload: OnceLock::new(),
+            replies: OnceLock::new(),
         })
     }
     /// Now, by the governor's clock.
@@ -75,6 +85,12 @@ impl State {
     pub fn reload_by(&self, reload: Reload) {
         if self.reload.set(reload).is_err() {
             tracing::error!("the way to reload was set before");
+        }
+    }
+    /// Sets where the answers of repeated requests are kept; the first one counts.
+    pub fn repeat_by(&self, replies: Arc<Replies>) {
+        if self.replies.set(replies).is_err() {
+            tracing::error!("where answers are kept was set before");
         }
     }
     /// Reads the configuration again. A configuration with mistakes leaves the old one in force.
@@ -109,8 +125,14 @@ impl State {
         let revision = self.revision.fetch_add(1, Ordering::AcqRel) + 1;
         let directory: Directory = assemble::directory(&snapshot, &self.installed.load(), revision)?;
         self.publish_budgets(&snapshot.budgets)?;
+        self.publish_kills()?;
         self.governor.replace_directory(directory);
+        self.throttle.ask();
         Ok(())
+    }
+    /// Evaluates throttles if it is time or anything asks for it; whether it did. Blocks on the disk.
+    pub fn tend_throttles(&self) -> bool {
+        self.throttle.tick(House { settings: &self.settings, governor: &self.governor }, self.now())
     }
     /// Puts what the ledger does not have yet, and removes what the settings no longer have.
     fn publish_budgets(&self, rows: &[BudgetRow]) -> Result<(), ControlError> {

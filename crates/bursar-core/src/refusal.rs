@@ -196,6 +196,19 @@ pub struct Refusal {
     pub fits_max_output: Option<u64>,
     /// Seconds after which a retry can help.
     pub retry_after_s: Option<u64>,
+    /// The kill switch that stopped it.
+    pub stopped: Option<Box<Stopped>>,
+}
+
+/// The kill switch that a refused request ran into.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stopped {
+    /// What the switch stops.
+    pub scope: Scope,
+    /// Why it is on.
+    pub reason: String,
+    /// When it ends by itself.
+    pub until: Option<Timestamp>,
 }
 
 impl Refusal {
@@ -209,6 +222,7 @@ impl Refusal {
             blocking: Vec::new(),
             fits_max_output: None,
             retry_after_s: if code.is_retryable() { Some(1) } else { None },
+            stopped: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::body::AnswerBody;
 use bursar_core::{RequestId, Usd};
+use bursar_govern::fit::OutputLimit;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub struct Told {
     pub fallback: Option<String>,
     /// What is left in the tightest hard window that counts money.
     pub remaining: Option<Usd>,
+    /// The output limit that went upstream instead of the client's.
+    pub output_limit: Option<OutputLimit>,
     /// Budgets near their limit, with tenths of a percent.
     pub warnings: Vec<(Arc<str>, Option<i64>)>,
     /// List cost, where it is known before the head is sent.
@@ -76,12 +79,22 @@ pub fn pass_head(response: &mut Answer, upstream: &HeaderMap, told: &Told, lengt
     if let Some(remaining) = told.remaining {
         put("x-bursar-remaining-usd", remaining.to_string());
     }
+    if let Some(limit) = told.output_limit {
+        put("x-bursar-output-limit", limit.to_string());
+    }
     if let Some(cost) = told.cost {
         put("x-bursar-cost-usd", cost.to_string());
     }
     if !told.warnings.is_empty() {
         put("x-bursar-budget-warning", warnings(&told.warnings));
     }
+}
+
+/// The provider's own id of its answer.
+pub(crate) fn upstream_id(headers: &HeaderMap) -> Option<String> {
+    let names = ["x-request-id", "request-id", "x-goog-request-id", "apim-request-id"];
+    let value = names.iter().find_map(|name| headers.get(*name))?;
+    value.to_str().ok().map(|id| id.chars().take(128).collect())
 }
 
 fn warnings(warnings: &[(Arc<str>, Option<i64>)]) -> String {

@@ -3,7 +3,9 @@
 use crate::answer::{self, Answer, Told};
 use crate::body::AnswerBody;
 use crate::collect::{Collected, collect};
+use crate::cut;
 use crate::exchange::Worker;
+use crate::finale::Finale;
 use crate::intake::Body;
 use crate::refusal;
 use crate::request::{self, BuildError};
@@ -13,10 +15,13 @@ use bursar_core::limits::ATTEMPTS_MAX;
 use bursar_core::{Code, Refusal, RequestId};
 use bursar_govern::admit::{Admitted, Ask, NotAdmitted};
 use bursar_govern::directory::Timeouts;
+use bursar_govern::fit::Wish;
 use bursar_govern::identify::Caller;
-use bursar_govern::reservation::Sent;
+use bursar_govern::kill::{Cut, CutBy};
+use bursar_govern::reservation::{BrokenBy, Sent};
 use bursar_govern::route::{Deployment, Skipped};
 use bursar_govern::story::{Status, Story};
+use bursar_wire::route::Framing;
 use bursar_wire::{BodyKind, Facts, Meter, SpendRoute, UsageStripper};
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -35,6 +40,8 @@ pub struct Errand {
     pub(crate) caller: Caller,
     pub(crate) parts: Parts,
     pub(crate) body: Body,
+    /// What the client allows where the request does not fit.
+    pub(crate) wish: Wish,
     pub(crate) deployments: Vec<Deployment>,
     /// Cancelled when the client left.
     pub(crate) gone: CancellationToken,
@@ -62,11 +69,15 @@ pub async fn run(errand: Errand, mut story: Box<Story>) -> Answer {
     let gateway = Arc::clone(&errand.worker.gateway);
     let governor = &gateway.governor;
     let mut failure: Option<Failure> = None;
+    let mut left = errand.deployments.len().min(usize::from(ATTEMPTS_MAX));
     for deployment in errand.deployments.iter().take(usize::from(ATTEMPTS_MAX)) {
+        left = left.saturating_sub(1);
         let credential = request::choose(&deployment.provider, story.request_id);
         let served = deployment.upstream_model.as_deref().unwrap_or(&errand.facts.model);
         let bound = errand.facts.bound_for(served);
-        let ask = Ask { deployment, credential, bound: &bound, may_wait: may_wait(&errand.parts.headers) };
+        let output = errand.facts.output();
+        let has_alternative = left > 0;
+        let ask = Ask { deployment, credential, bound: &bound, output, wish: errand.wish, has_alternative };
         let admitted = match governor.admit(story, &errand.caller, ask, &errand.gone).await {
             Ok(admitted) => admitted,
             Err(NotAdmitted::ClientLeft(story)) => {
@@ -108,10 +119,12 @@ async fn send(
     credential: Option<&bursar_govern::directory::Credential>,
     admitted: Admitted,
 ) -> Tried {
-    let Admitted { mut reservation, tightest_usd, warnings } = admitted;
+    let Admitted { mut reservation, tightest_usd, warnings, output_limit, mut cut } = admitted;
     let request_id = reservation.id().map_or(RequestId::from_u128(0), |id| id.request);
     let body = errand.body.bytes.clone();
-    let upstream = request::build(&errand.route, &errand.facts, &errand.parts, body, deployment, credential);
+    let limit = output_limit.map(|lowered| lowered.limit);
+    let upstream =
+        request::build(&errand.route, &errand.facts, &errand.parts, body, deployment, credential, limit);
     let upstream = match upstream {
         Ok(upstream) => upstream,
         Err(error) => {
@@ -134,6 +147,7 @@ async fn send(
         model: deployment.upstream_model.as_deref().unwrap_or(&errand.facts.model).to_owned(),
         fallback: reservation.story().and_then(|story| fallback(story)),
         remaining: tightest_usd,
+        output_limit,
         warnings,
         cost: None,
     };
@@ -143,9 +157,15 @@ async fn send(
     }
     let timeouts = deployment.provider.timeouts;
     let sent = reservation.sent();
-    let answered = errand.worker.upstream.send(upstream, timeouts.connect, timeouts.first_byte).await;
+    let answered = tokio::select! {
+        answered = errand.worker.upstream.send(upstream, timeouts.connect, timeouts.first_byte) => answered,
+        by = cut.cut() => {
+            let story = sent.unknown(by.as_str().to_owned());
+            return Tried::Answered(cut_off(errand, story, request_id, &by));
+        }
+    };
     match answered {
-        Ok(response) => pass(errand, deployment, sent, response, told, timeouts).await,
+        Ok(response) => pass(errand, deployment, (sent, cut), response, told, timeouts).await,
         Err(UpstreamError::Connect(error)) => {
             tracing::warn!(provider = %deployment.provider.name, %error, "cannot connect");
             let message = format!("the provider {} cannot be reached", deployment.provider.name);
@@ -175,7 +195,7 @@ async fn send(
 async fn pass(
     errand: &Errand,
     deployment: &Deployment,
-    mut sent: Sent,
+    (mut sent, mut cut): (Sent, Cut),
     response: Response<Incoming>,
     mut told: Told,
     timeouts: Timeouts,
@@ -187,7 +207,7 @@ async fn pass(
     if let Some(story) = sent.story() {
         story.first_byte_at = Some(now);
         story.status_code = Some(status.as_u16());
-        story.upstream_request_id = upstream_id(&head.headers);
+        story.upstream_request_id = answer::upstream_id(&head.headers);
         story.status = Status::Streaming;
         if let Some(attempt) = story.attempt() {
             attempt.status_code = Some(status.as_u16());
@@ -201,10 +221,11 @@ async fn pass(
     if let Some(encoding) = encoding {
         meter = meter.with_encoding(encoding);
     }
-    let streams = status.is_success() && kind != BodyKind::Json;
+    let in_array = errand.facts.stream && errand.route.framing == Framing::JsonArray;
+    let streams = status.is_success() && (kind != BodyKind::Json || in_array);
     let mut ahead = VecDeque::new();
     if !streams {
-        match collect(&mut upstream, timeouts.idle).await {
+        match collect(&mut upstream, timeouts.idle, Some(&mut cut)).await {
             Collected::All(bytes) => {
                 meter.feed(&bytes);
                 return whole(errand, sent, meter, &head.headers, status, bytes, told);
@@ -216,13 +237,20 @@ async fn pass(
                 let story = sent.broken(&meter.finish(), by);
                 return fail(story, Code::UpstreamUnreachable, told.request_id, &message, errand);
             }
+            Collected::Cut(chunks, by) => {
+                chunks.iter().for_each(|chunk| meter.feed(chunk));
+                let story = sent.broken(&meter.finish(), BrokenBy::Us(by.as_str()));
+                return Tried::Answered(cut_off(errand, story, told.request_id, &by));
+            }
         }
     }
     told.cost = None;
     let strips = streams && !errand.facts.asks_usage && encoding.is_none();
     let stripper = strips.then(UsageStripper::new);
+    let finale = Finale::of(&errand.route, errand.facts.stream, kind, &head.headers);
     let stream =
-        GovernedStream::new(Arc::clone(governor), upstream, ahead, sent, meter, stripper, timeouts.idle);
+        GovernedStream::new(Arc::clone(governor), upstream, ahead, sent, meter, stripper, timeouts.idle)
+            .cut_by(cut, finale);
     let mut answer = Response::new(AnswerBody::Governed(Box::new(stream)));
     *answer.status_mut() = status;
     answer::pass_head(&mut answer, &head.headers, &told, !strips);
@@ -275,7 +303,8 @@ pub async fn pass_free(
     };
     let credential = request::choose(&deployment.provider, request_id);
     let credential = credential.map(|credential| &**credential);
-    let upstream = match request::build(route, facts, parts, body.bytes.clone(), deployment, credential) {
+    let upstream = match request::build(route, facts, parts, body.bytes.clone(), deployment, credential, None)
+    {
         Ok(upstream) => upstream,
         Err(error) => return refuse(Code::NoDeployment, error.to_string()),
     };
@@ -288,7 +317,7 @@ pub async fn pass_free(
         Err(error @ UpstreamError::Timeout(_)) => return refuse(Code::UpstreamTimeout, error.to_string()),
     };
     let (head, mut incoming) = response.into_parts();
-    match collect(&mut incoming, timeouts.idle).await {
+    match collect(&mut incoming, timeouts.idle, None).await {
         Collected::All(bytes) => {
             let mut answer = Response::new(AnswerBody::whole(bytes));
             *answer.status_mut() = head.status;
@@ -298,6 +327,7 @@ pub async fn pass_free(
                 model: deployment.upstream_model.as_deref().unwrap_or(&facts.model).to_owned(),
                 fallback: None,
                 remaining: None,
+                output_limit: None,
                 warnings: Vec::new(),
                 cost: None,
             };
@@ -307,10 +337,15 @@ pub async fn pass_free(
         Collected::More(_) => {
             refuse(Code::UpstreamUnreachable, "the provider's count is too large".to_owned())
         }
-        Collected::Broken(..) => {
+        Collected::Broken(..) | Collected::Cut(..) => {
             refuse(Code::UpstreamUnreachable, "the provider's answer broke off".to_owned())
         }
     }
+}
+
+/// Cut before anything of an answer went to the client.
+fn cut_off(errand: &Errand, story: Option<Box<Story>>, request_id: RequestId, by: &CutBy) -> Answer {
+    cut::answer(&errand.worker.gateway, errand.route.format, story, request_id, by)
 }
 
 fn next(
@@ -359,14 +394,4 @@ fn another_may_do(status: StatusCode) -> bool {
     status.is_server_error()
         || status == StatusCode::TOO_MANY_REQUESTS
         || status == StatusCode::REQUEST_TIMEOUT
-}
-
-fn may_wait(headers: &HeaderMap) -> bool {
-    headers.get("x-bursar-fit").is_none_or(|value| value.as_bytes() != b"none")
-}
-
-fn upstream_id(headers: &HeaderMap) -> Option<String> {
-    let names = ["x-request-id", "request-id", "x-goog-request-id", "apim-request-id"];
-    let value = names.iter().find_map(|name| headers.get(*name))?;
-    value.to_str().ok().map(|id| id.chars().take(128).collect())
 }

@@ -1,6 +1,7 @@
 //! Reading a plain answer whole, up to a size: then its head can still say what it cost.
 
 use crate::limits::COLLECTED_ANSWER_BYTES_MAX;
+use bursar_govern::kill::{Cut, CutBy};
 use bursar_govern::reservation::BrokenBy;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -16,14 +17,20 @@ pub(crate) enum Collected {
     More(VecDeque<Bytes>),
     /// It broke off after this.
     Broken(VecDeque<Bytes>, BrokenBy),
+    /// It was cut after this.
+    Cut(VecDeque<Bytes>, CutBy),
 }
 
 /// Reads an answer whole, up to [`COLLECTED_ANSWER_BYTES_MAX`].
-pub(crate) async fn collect(upstream: &mut Incoming, idle: Duration) -> Collected {
+pub(crate) async fn collect(upstream: &mut Incoming, idle: Duration, mut cut: Option<&mut Cut>) -> Collected {
     let mut chunks = VecDeque::new();
     let mut size = 0usize;
     loop {
-        match tokio::time::timeout(idle, upstream.frame()).await {
+        let frame = tokio::select! {
+            frame = tokio::time::timeout(idle, upstream.frame()) => frame,
+            by = cut_of(cut.as_deref_mut()) => return Collected::Cut(chunks, by),
+        };
+        match frame {
             Err(_) => return Collected::Broken(chunks, BrokenBy::Idle),
             Ok(Some(Err(_))) => return Collected::Broken(chunks, BrokenBy::Upstream),
             Ok(None) => return Collected::All(join(chunks, size)),
@@ -37,6 +44,14 @@ pub(crate) async fn collect(upstream: &mut Incoming, idle: Duration) -> Collecte
                 }
             }
         }
+    }
+}
+
+/// Never ready where nothing can be cut.
+async fn cut_of(cut: Option<&mut Cut>) -> CutBy {
+    match cut {
+        Some(cut) => cut.cut().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -2,13 +2,17 @@
 
 use crate::answer::{self, Answer};
 use crate::attempt::{self, Errand};
+use crate::idempotency::{self, Repeat};
 use crate::intake::{Intake, IntakeError};
 use crate::limits::CONTROL_WAIT;
 use crate::refusal;
+use crate::server::Door;
 use crate::upstream::{TlsError, Upstream};
 use crate::{Gateway, models};
 use bursar_core::{ApiFormat, Code, Refusal};
+use bursar_govern::idempotency::Place;
 use bursar_govern::identify::{self, Caller, Claims};
+use bursar_govern::route::Asked;
 use bursar_govern::story::Story;
 use bursar_wire::route::check_headers;
 use bursar_wire::{Route, SpendRoute, client_keys, read_facts, route};
@@ -27,6 +31,7 @@ pub struct Worker {
     pub(crate) upstream: Upstream,
     intake: Intake,
     tasks: TaskTracker,
+    door: Door,
 }
 
 impl Worker {
@@ -34,9 +39,17 @@ impl Worker {
     ///
     /// # Errors
     /// [`TlsError`].
-    pub fn new(gateway: Arc<Gateway>) -> Result<Self, TlsError> {
+    pub fn new(gateway: Arc<Gateway>, door: Door) -> Result<Self, TlsError> {
         let intake = gateway.intake.clone();
-        Ok(Self { gateway, upstream: Upstream::new()?, intake, tasks: TaskTracker::new() })
+        Ok(Self { gateway, upstream: Upstream::new()?, intake, tasks: TaskTracker::new(), door })
+    }
+    /// Whether this listener answers the path: which of the two planes, where each has a listener of its own.
+    fn answers(&self, path: &str, controls: bool) -> bool {
+        match self.door {
+            Door::Both => true,
+            Door::Clients => !controls || matches!(path, "/livez" | "/readyz" | "/health"),
+            Door::Admin => controls,
+        }
     }
     /// Waits, briefly, for answers that are still read to their end although their clients left.
     pub async fn finish(&self) {
@@ -53,7 +66,12 @@ impl Worker {
 /// Never: what goes wrong is an answer too.
 pub async fn handle(worker: Arc<Worker>, request: Request<Incoming>) -> Result<Answer, Infallible> {
     let (parts, body) = request.into_parts();
-    if worker.gateway.control.serves(parts.uri.path()) {
+    let controls = worker.gateway.control.serves(parts.uri.path());
+    if !worker.answers(parts.uri.path(), controls) {
+        let message = "nothing is served at this path here: `server.admin_listen` is a listener of its own\n";
+        return Ok(answer::text(StatusCode::NOT_FOUND, message));
+    }
+    if controls {
         return Ok(control(&worker, parts, body).await);
     }
     let found = route(parts.method.as_str(), parts.uri.path(), parts.uri.query());
@@ -102,6 +120,10 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     if let Err(error) = check_headers(&parts.headers) {
         return refuse(story, error.refusal(request_id));
     }
+    let wish = match crate::fit::wish(&parts.headers, request_id) {
+        Ok(wish) => wish,
+        Err(refusal) => return refuse(story, refusal),
+    };
     let body = match worker.intake.read(&parts.headers, body).await {
         Ok(body) => body,
         Err(error) => return refuse(story, intake_refusal(error, request_id)),
@@ -112,6 +134,9 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     };
     story.model_asked = facts.model.to_string();
     story.stream = facts.stream;
+    if let Err(refusal) = governor.not_killed(&caller, format, &facts.model, request_id) {
+        return refuse(story, refusal);
+    }
     if let Some(surface) = facts.unmetered {
         let message = format!("{} is not passed: it costs money and has no meter here yet", surface.as_str());
         return refuse(story, Refusal::new(Code::NoMeter, request_id, message));
@@ -119,14 +144,25 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     if let Err(refusal) = identify::permit(&caller.key, format, &facts.model, request_id) {
         return refuse(story, refusal);
     }
+    let place = match idempotency::begin(&worker, &story, &parts, &body.bytes).await {
+        Repeat::First(place) => place,
+        Repeat::Again(first, answer) => return idempotency::again(&worker, story, first, answer),
+        Repeat::Refused(refusal) => return refuse(story, refusal),
+    };
+    story.reply = place.as_ref().map(Place::outcome);
     let directory = governor.directory();
+    let throttled = governor.throttled();
     let found = bursar_govern::route::route(
         &directory,
+        &throttled,
         story.created_at,
-        &caller.key,
-        format,
-        &facts.model,
-        request_id,
+        &Asked {
+            key: &caller.key,
+            format,
+            model: &facts.model,
+            request_id,
+            allow_fallback: allows_fallback(&parts.headers),
+        },
     );
     let found = match found {
         Ok(found) => found,
@@ -140,9 +176,10 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     let left = gone.clone().drop_guard();
     let (tx, rx) = tokio::sync::oneshot::channel();
     let tasks = worker.tasks.clone();
-    let errand = Errand { worker, route, facts, caller, parts, body, deployments: found.deployments, gone };
+    let errand =
+        Errand { worker, route, facts, caller, parts, body, wish, deployments: found.deployments, gone };
     tasks.spawn(async move {
-        let answer = attempt::run(errand, story).await;
+        let answer = idempotency::finish(place, attempt::run(errand, story).await);
         // A client that left drops the answer here, which settles it.
         drop(tx.send(answer));
     });
@@ -168,16 +205,20 @@ async fn count_tokens(worker: &Arc<Worker>, route: &SpendRoute, parts: Parts, bo
         Ok(facts) => facts,
         Err(error) => return refuse(error.refusal(request_id)),
     };
+    if let Err(refusal) = governor.not_killed(&caller, format, &facts.model, request_id) {
+        return refuse(refusal);
+    }
     let directory = governor.directory();
+    let throttled = governor.throttled();
     let found = bursar_govern::route::route(
         &directory,
+        &throttled,
         governor.now(),
-        &caller.key,
-        format,
-        &facts.model,
-        request_id,
+        &Asked { key: &caller.key, format, model: &facts.model, request_id, allow_fallback: true },
     );
-    match found.map(|found| found.deployments.into_iter().next()) {
+    let chosen = found
+        .and_then(|found| governor.first_not_killed(&caller, &facts.model, found.deployments, request_id));
+    match chosen {
         Ok(Some(deployment)) => {
             attempt::pass_free(worker, route, &facts, &parts, body, &deployment, request_id).await
         }
@@ -217,6 +258,12 @@ async fn control(worker: &Worker, parts: Parts, body: Incoming) -> Answer {
         Ok(response) => response.map(crate::body::AnswerBody::whole),
         Err(_) => answer::text(StatusCode::GATEWAY_TIMEOUT, "the control plane did not answer in time\n"),
     }
+}
+
+/// Whether the client is content with another deployment than the first.
+fn allows_fallback(headers: &HeaderMap) -> bool {
+    let said = headers.get("x-bursar-allow-fallback").and_then(|value| value.to_str().ok());
+    !said.is_some_and(|word| word.trim().eq_ignore_ascii_case("false"))
 }
 
 fn note_headers(story: &mut Story, headers: &HeaderMap) {

@@ -8,7 +8,11 @@ pub mod attempt;
 pub mod body;
 mod collect;
 pub mod control;
+pub mod cut;
 pub mod exchange;
+pub mod finale;
+pub mod fit;
+mod idempotency;
 pub mod intake;
 pub mod limits;
 pub mod models;
@@ -20,10 +24,11 @@ pub mod upstream;
 
 use crate::control::Control;
 use bursar_govern::Governor;
+use bursar_govern::idempotency::Replies;
 use bursar_wire::RefusalStatus;
 use std::sync::Arc;
 
-pub use server::{Server, StartError};
+pub use server::{Door, Doors, Server, StartError};
 
 /// What the data plane is made of.
 pub struct Gateway {
@@ -33,6 +38,8 @@ pub struct Gateway {
     pub control: Arc<dyn Control>,
     /// Memory for request bodies, shared by all workers.
     pub intake: intake::Intake,
+    /// What repeats of a request get.
+    pub replies: Arc<Replies>,
     /// Which status a spent budget answers with.
     pub refusal_status: RefusalStatus,
 }

@@ -47,7 +47,7 @@ pub fn choose(provider: &Provider, request_id: RequestId) -> Option<&Arc<Credent
     })
 }
 
-/// Builds the upstream request for a deployment.
+/// Builds the upstream request for a deployment; `output_limit` goes in the place of the client's own.
 ///
 /// # Errors
 /// See [`BuildError`].
@@ -58,6 +58,7 @@ pub fn build(
     body: Bytes,
     deployment: &Deployment,
     credential: Option<&Credential>,
+    output_limit: Option<u64>,
 ) -> Result<Request<Full<Bytes>>, BuildError> {
     let mut splices = Vec::new();
     if facts.stream && !facts.asks_usage {
@@ -66,6 +67,7 @@ pub fn build(
     if let Some(name) = &deployment.upstream_model {
         splices.push(Splice::Model(name.to_string()));
     }
+    splices.extend(output_limit.map(Splice::OutputLimit));
     let body =
         if splices.is_empty() { body } else { splice(body, facts, &splices).map_err(BuildError::Splice)? };
     let model = deployment.upstream_model.as_deref().unwrap_or(&facts.model);

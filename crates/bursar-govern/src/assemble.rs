@@ -4,7 +4,7 @@ use crate::budget::BudgetDocument;
 use crate::directory::{Directory, Key, KeyKind, MaySet, Model, Project, Provider};
 use crate::keys::HashedSecret;
 use bursar_core::{Attribute, Attributes, Measure, Rate, Timestamp, Usd, Value};
-use bursar_ledger::{Budget, BudgetId};
+use bursar_ledger::{Budget, BudgetId, HoldPolicy, Mode};
 use bursar_pricing::{PriceBook, UnknownModel};
 use bursar_store::settings::{self, BudgetRow, Snapshot, UnknownModelPolicy};
 use std::collections::HashMap;
@@ -48,13 +48,17 @@ pub fn directory(
     installed: &Installed,
     revision: u64,
 ) -> Result<Directory, AssembleError> {
-    let mut directory = Directory {
-        providers: installed.providers.clone(),
-        models: installed.models.clone(),
-        prices: Arc::clone(&installed.prices),
-        revision,
-        ..Directory::default()
-    };
+    let mut directory =
+        Directory {
+            providers: installed.providers.clone(),
+            models: installed.models.clone(),
+            prices: Arc::clone(&installed.prices),
+            revision,
+            loose_holds: snapshot.budgets.iter().filter_map(|row| budget(row).ok()).any(|budget| {
+                budget.active && budget.mode == Mode::Hard && budget.hold != HoldPolicy::WorstCase
+            }),
+            ..Directory::default()
+        };
     for row in &snapshot.projects {
         let name = value("project", &row.name)?;
         let project = Project {
@@ -123,6 +127,27 @@ pub fn default_user_budget(project: &settings::Project) -> Option<(String, Budge
     Some((format!("each user of {}", project.name), document))
 }
 
+/// What the budget is called that is a key's own balance.
+#[must_use]
+pub fn balance_name(key: &str) -> String {
+    format!("balance of key {key}")
+}
+
+/// The budget that is a standalone key's balance, as a document: everything that it ever spends, within what was paid in.
+#[must_use]
+pub fn balance_budget(key: &settings::Key) -> Option<(String, BudgetDocument)> {
+    let balance = key.balance?;
+    let id = key.id.to_string();
+    let matches = [("key".to_owned(), crate::budget::OneOrMany::One(id.clone()))];
+    let document = BudgetDocument {
+        limit: Some(format!("{balance} USD")),
+        period: Some("total".to_owned()),
+        matches: matches.into_iter().collect(),
+        ..BudgetDocument::default()
+    };
+    Some((balance_name(&id), document))
+}
+
 fn unknown_model(project: &settings::Project, installed: &Installed) -> UnknownModel {
     match (project.unknown_model_policy, installed.fallback_prices.get(&*project.name)) {
         (UnknownModelPolicy::Deny, _) | (UnknownModelPolicy::FallbackPrice, None) => UnknownModel::Deny,
@@ -156,6 +181,7 @@ fn key(row: &settings::Key, project: &Arc<Project>) -> Result<Key, AssembleError
         api_formats: row.api_formats.clone(),
         expires_at: row.expires_at,
         blocked: row.blocked,
+        fit: row.fit,
     })
 }
 

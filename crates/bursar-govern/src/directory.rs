@@ -23,6 +23,8 @@ pub struct Directory {
     pub prices: Arc<PriceBook>,
     /// What happens to models without a price, unless the project says otherwise.
     pub unknown_model: UnknownModel,
+    /// Whether a hard budget lets holds rest on what was learned.
+    pub loose_holds: bool,
     /// Rises by one with each replacement: shown by `/readyz`.
     pub revision: u64,
 }
@@ -86,6 +88,8 @@ pub struct Key {
     pub expires_at: Option<Timestamp>,
     /// Refused until unblocked.
     pub blocked: bool,
+    /// Consents to a lower output limit where a request does not fit.
+    pub fit: bool,
 }
 
 /// Which attributes a client may fill in by headers. Values bound to the key win.

@@ -1,10 +1,14 @@
 //! The governor: the one object that the gateway asks. Holds the directory, the ledger, and the lines of those who wait.
 
-use crate::calibrate::Calibration;
+use crate::calibrate::Calibrations;
 use crate::directory::Directory;
 use crate::identify::{Caller, Claims, identify};
+use crate::kill::Kills;
+use crate::learn::Learned;
+use crate::limits::WAITING_MAX;
 use crate::ports::Ports;
 use crate::story::{Status, Story};
+use crate::throttled::Throttled;
 use crate::waiters::Waiters;
 use arc_swap::ArcSwap;
 use bursar_core::limits::RESERVATION_TTL_S;
@@ -13,15 +17,15 @@ use bursar_ledger::{Outcome, Progress, ProvablyUnbilled, Record, Settle, Suspens
 use bursar_store::ledger::{Applied, Ledger, LedgerDown};
 use std::sync::Arc;
 
-/// Requests that may wait for room at once: beyond it they are refused at once, with the same numbers.
-const WAITING_MAX: usize = 10_000;
-
 /// Decides about requests and books what they cost.
 pub struct Governor {
     directory: ArcSwap<Directory>,
+    throttled: ArcSwap<Throttled>,
     ledger: Arc<Ledger>,
     pub(crate) waiters: Waiters<WindowId>,
-    pub(crate) calibration: Calibration,
+    pub(crate) calibrations: Calibrations,
+    pub(crate) learned: Learned,
+    kills: Kills,
     ports: Ports,
 }
 
@@ -31,9 +35,12 @@ impl Governor {
     pub fn new(directory: Directory, ledger: Arc<Ledger>, ports: Ports) -> Arc<Self> {
         Arc::new(Self {
             directory: ArcSwap::from_pointee(directory),
+            throttled: ArcSwap::default(),
             ledger,
             waiters: Waiters::new(WAITING_MAX),
-            calibration: Calibration::default(),
+            calibrations: Calibrations::default(),
+            learned: Learned::default(),
+            kills: Kills::default(),
             ports,
         })
     }
@@ -46,10 +53,29 @@ impl Governor {
     pub fn replace_directory(&self, directory: Directory) {
         self.directory.store(Arc::new(directory));
     }
+    /// Who is throttled at this moment.
+    #[must_use]
+    pub fn throttled(&self) -> Arc<Throttled> {
+        self.throttled.load_full()
+    }
+    /// Replaces who is throttled as a whole; requests that are routed already go where they were routed.
+    pub fn replace_throttled(&self, throttled: Throttled) {
+        self.throttled.store(Arc::new(throttled));
+    }
     /// The ledger.
     #[must_use]
     pub fn ledger(&self) -> &Arc<Ledger> {
         &self.ledger
+    }
+    /// What answers used so far, for `hold = "estimate"`.
+    #[must_use]
+    pub const fn learned(&self) -> &Learned {
+        &self.learned
+    }
+    /// The kill switches.
+    #[must_use]
+    pub fn kills(&self) -> &Kills {
+        &self.kills
     }
     /// The clock, randomness and observer.
     #[must_use]
@@ -78,6 +104,9 @@ impl Governor {
     /// Ends a story, with `status` unless a settle has ended it already, and tells it to the observer.
     pub fn end(&self, mut story: Box<Story>, status: Status) {
         story.finish(status, self.now());
+        if let Some(reply) = &story.reply {
+            reply.note(&story);
+        }
         self.ports.observer.ended(&story);
     }
 

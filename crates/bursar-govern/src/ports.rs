@@ -1,5 +1,6 @@
 //! What the governor is given from outside: the clock, randomness, and who wants to hear of finished requests.
 
+use crate::kill::KillEvent;
 use crate::story::Story;
 use bursar_core::{RequestId, Timestamp};
 use std::sync::Arc;
@@ -14,6 +15,8 @@ pub trait Clock: Send + Sync {
 pub trait Observer: Send + Sync {
     /// A request ended: completed, failed, cancelled or denied.
     fn ended(&self, story: &Story);
+    /// Something happened to a kill switch. Not called on the data plane's threads.
+    fn kill(&self, _event: &KillEvent) {}
 }
 
 /// The governor's surroundings.

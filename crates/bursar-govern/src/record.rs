@@ -1,10 +1,12 @@
 //! From a story to the record that the settle entry carries.
 
 use crate::story::{AttemptEnd, Status, Story};
-use bursar_core::{Charge, UsageClass};
+use bursar_core::{Charge, Rate, UsageClass};
 use bursar_ledger::{HeldWindow, Record as Bytes};
-use bursar_pricing::RateClass;
-use bursar_store::records::{self, Attempt, AttemptOutcome, LineUsed, PriceUsed, Record, WindowUsed};
+use bursar_pricing::{Cost, PriceRow, RateClass};
+use bursar_store::records::{
+    self, Attempt, AttemptOutcome, LineUsed, PriceDetail, PriceSource, PriceUsed, Record, WindowUsed,
+};
 
 /// The record's bytes, in the store's own codec.
 #[must_use]
@@ -72,7 +74,8 @@ pub fn of(story: &Story) -> Record {
     });
     record.attempts = skipped.chain(made).collect();
     let ignored = story.caller.iter().flat_map(|caller| caller.ignored.iter().cloned());
-    record.notes = story.anomalies.iter().cloned().chain(ignored).collect();
+    let lowered = story.output_limit.map(|limit| format!("output limit lowered to {limit}"));
+    record.notes = lowered.into_iter().chain(story.anomalies.iter().cloned()).chain(ignored).collect();
     if story.waited_us > 0 {
         record.notes.push(format!("waited {} ms for room", story.waited_us / 1000));
     }
@@ -82,18 +85,7 @@ pub fn of(story: &Story) -> Record {
 fn price(story: &Story) -> Option<PriceUsed> {
     let priced = story.price.as_ref()?;
     let cost = story.cost.as_ref();
-    let lines = cost.map(|cost| {
-        let line = |line: &bursar_pricing::Line| LineUsed {
-            class: match line.class {
-                RateClass::Usage(class) => Some(class),
-                RateClass::Request => None,
-            },
-            units: line.units,
-            rate: line.rate,
-            amount_pico: line.amount_pico,
-        };
-        cost.lines.iter().map(line).collect()
-    });
+    let lines = cost.map(|cost| lines(&priced.row, cost));
     Some(PriceUsed {
         id: priced.row.id().to_string(),
         tier_index: cost.and_then(|cost| cost.tier_index).and_then(|index| u32::try_from(index).ok()),
@@ -102,7 +94,60 @@ fn price(story: &Story) -> Option<PriceUsed> {
         multiplier: story.multiplier,
         lines: lines.unwrap_or_default(),
         provider_cost_pico: story.billed_pico,
+        detail: PriceDetail {
+            source: Some(source(priced.source)),
+            rates: cost.and_then(|cost| priced.row.path(cost.place)),
+            region: story.region.clone(),
+            unpriced: cost.map(|cost| cost.unpriced.to_vec()).unwrap_or_default(),
+            failed: story.charged_as_failed,
+            several_models: story.several_models,
+        },
     })
+}
+
+/// Where a price came from, as a record keeps it.
+#[must_use]
+pub const fn source(source: bursar_pricing::PriceSource) -> PriceSource {
+    match source {
+        bursar_pricing::PriceSource::Book => PriceSource::Book,
+        bursar_pricing::PriceSource::Deployment => PriceSource::Deployment,
+        bursar_pricing::PriceSource::FallbackPrice => PriceSource::FallbackPrice,
+        bursar_pricing::PriceSource::Free => PriceSource::Free,
+    }
+}
+
+/// The lines of a cost as a record keeps them.
+#[must_use]
+pub fn lines(row: &PriceRow, cost: &Cost) -> Vec<LineUsed> {
+    let line = |line: &bursar_pricing::Line| LineUsed {
+        class: match line.class {
+            RateClass::Usage(class) => Some(class),
+            RateClass::Request => None,
+        },
+        units: line.units,
+        rate: line.rate,
+        amount_pico: line.amount_pico,
+    };
+    let mut lines: Vec<LineUsed> = cost.lines.iter().map(line).collect();
+    lines.extend(input_rate(row, cost, &lines));
+    lines
+}
+
+/// At which rate cached tokens would have been input, where no line of input says it: a line of no units. Reports weigh
+/// what caching saved by it.
+fn input_rate(row: &PriceRow, cost: &Cost, lines: &[LineUsed]) -> Option<LineUsed> {
+    const CACHED: [UsageClass; 3] =
+        [UsageClass::CacheRead, UsageClass::CacheWrite5m, UsageClass::CacheWrite1h];
+    if lines.iter().any(|line| line.class == Some(UsageClass::Input)) {
+        return None;
+    }
+    let cached = lines.iter().find(|line| line.class.is_some_and(|class| CACHED.contains(&class)))?;
+    let card = row.card(cost.place)?;
+    let stated = u128::from(card.rate(cached.class?).pico()).max(1);
+    // What a region adds to one rate it adds to the other.
+    let scaled = u128::from(card.rate(UsageClass::Input).pico()) * u128::from(cached.rate.pico()) / stated;
+    let rate = Rate::from_pico(u64::try_from(scaled).unwrap_or(u64::MAX));
+    Some(LineUsed { class: Some(UsageClass::Input), units: 0, rate, amount_pico: 0 })
 }
 
 fn window_used(window: &HeldWindow, story: &Story, charge: &Charge) -> WindowUsed {

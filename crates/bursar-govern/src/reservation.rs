@@ -1,6 +1,7 @@
 //! A reservation as a value: dropped before sending it releases, dropped after sending it charges. It cannot be forgotten.
 
 use crate::governor::Governor;
+use crate::hold::Ahead;
 use crate::quote::AttemptQuote;
 use crate::route::Deployment;
 use crate::story::{AttemptEnd, Status, Story};
@@ -17,7 +18,12 @@ pub(crate) struct Attempt {
     pub(crate) deployment: Deployment,
     pub(crate) quote: AttemptQuote,
     pub(crate) bound: RequestBound,
+    /// What is held now.
     pub(crate) hold: Charge,
+    /// The most it can cost.
+    pub(crate) most: Charge,
+    /// How the hold grows, where less than the most is held for a stream.
+    pub(crate) ahead: Option<Ahead>,
     pub(crate) windows: Vec<WindowId>,
 }
 
@@ -129,7 +135,10 @@ impl Sent {
     pub fn broken(mut self, reading: &Reading, by: BrokenBy) -> Option<Box<Story>> {
         Some(self.0.take()?.settle(reading, None, Some(by)))
     }
-    /// Holds more for an answer that goes on; false when it does not fit or the ledger is unavailable.
+    pub(crate) fn attempt_mut(&mut self) -> Option<&mut Attempt> {
+        self.0.as_mut()
+    }
+    /// Renews the deadline of an answer that goes on; false when the ledger does not know it any more.
     #[must_use]
     pub fn progress(&mut self) -> bool {
         self.0.as_ref().is_some_and(|attempt| attempt.governor.progress(attempt.id))

@@ -1,5 +1,7 @@
 //! The story of one request: everything its record will say, gathered while it happens.
 
+use crate::fit::OutputLimit;
+use crate::idempotency::Outcome;
 use crate::identify::Caller;
 use crate::route::Skipped;
 use bursar_core::refusal::Blocking;
@@ -127,6 +129,12 @@ pub struct Story {
     pub billed_pico: Option<u128>,
     /// The service tier that the answer states.
     pub service_tier: Option<String>,
+    /// The region that the answer states.
+    pub region: Option<String>,
+    /// The last attempt was charged as failed: without the fee per request.
+    pub charged_as_failed: bool,
+    /// One answer was billed at the rows of several models.
+    pub several_models: bool,
     /// Whether the charge is an estimate.
     pub estimated: bool,
     /// What was refused and why.
@@ -149,6 +157,10 @@ pub struct Story {
     pub client_retry_count: Option<u32>,
     /// The client's own key for repeated requests.
     pub idempotency_key: Option<String>,
+    /// The output limit that went upstream instead of the client's.
+    pub output_limit: Option<OutputLimit>,
+    /// Told how it ended, where a repeat of it is to find out.
+    pub reply: Option<Arc<Outcome>>,
     /// How long it waited for room, in microseconds.
     pub waited_us: i64,
     /// Oddities in what the provider sent.
@@ -182,6 +194,9 @@ impl Story {
             effective: Usd::ZERO,
             billed_pico: None,
             service_tier: None,
+            region: None,
+            charged_as_failed: false,
+            several_models: false,
             estimated: false,
             refusal: None,
             shadow_refusals: Vec::new(),
@@ -193,6 +208,8 @@ impl Story {
             upstream_request_id: None,
             client_retry_count: None,
             idempotency_key: None,
+            output_limit: None,
+            reply: None,
             waited_us: 0,
             anomalies: Vec::new(),
             retries_on_429: false,

@@ -170,6 +170,16 @@ impl PriceRow {
         let at = usize::from(place.service).checked_sub(1)?;
         self.spec.service_tiers.keys().nth(at).map(String::as_str)
     }
+    /// Where a cost or quote found its rates, as a path in a price file, such as `service_tiers.batch.tiers[1]`; `None`:
+    /// the base rates.
+    #[must_use]
+    pub fn path(&self, place: Place) -> Option<String> {
+        let period = usize::from(place.period).checked_sub(1).map(|at| format!("periods[{at}]"));
+        let service = self.service_tier(place).map(|name| format!("service_tiers.{name}"));
+        let tier = place.tier.map(|at| format!("tiers[{at}]"));
+        let parts: Vec<String> = [period, service, tier].into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join("."))
+    }
     /// The largest prompt of each tier of the standard service tier; the last is unbounded.
     #[must_use]
     pub fn tier_bounds(&self) -> Vec<Option<u64>> {

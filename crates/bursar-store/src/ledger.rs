@@ -8,6 +8,7 @@
 //! Invariant: once a write or a sync fails the ledger is down for good. Every command is answered with
 //! [`LedgerDown`], nobody waits any longer, and nothing is tried again; the process must end and recover.
 
+mod backup;
 mod checkpoint;
 mod commit;
 mod drain;
@@ -29,6 +30,7 @@ use std::sync::atomic::AtomicU64;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+pub use self::backup::{JournalKept, LedgerBackupError};
 pub use self::checkpoint::CheckpointError;
 pub use self::drain::{DrainError, Drained};
 pub use self::error::{LedgerDown, OpenError, ReserveError};
@@ -78,6 +80,8 @@ pub struct Ledger {
     keeper: Mutex<keeper::Keeper>,
     reader: Mutex<Option<crate::journal::JournalReader>>,
     drained: AtomicU64,
+    /// Entries above it are kept whatever was drained: for a backup. Largest: no backup runs.
+    pinned: AtomicU64,
     windows: Arc<dyn WindowStore>,
     _lock: Box<dyn DiskLock>,
 }

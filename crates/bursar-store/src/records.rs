@@ -12,6 +12,7 @@
 mod backup;
 mod book;
 mod bytes;
+mod caching;
 mod decode;
 mod encode;
 mod error;
@@ -19,10 +20,12 @@ mod interval;
 pub mod limits;
 mod list;
 mod meta;
+mod moments;
 mod month;
 mod month_file;
 mod record;
 mod recount;
+mod replay;
 mod retention;
 mod roll;
 mod row;
@@ -45,8 +48,11 @@ use crate::journal::Seq;
 
 pub use error::{RecordError, RecordsError};
 pub use list::RecordFilter;
+pub use moments::{Moment, Moments};
 pub use month::Month;
-pub use record::{Attempt, AttemptOutcome, LineUsed, PriceUsed, Record, WindowUsed};
+pub use record::{
+    Attempt, AttemptOutcome, LineUsed, PriceDetail, PriceSource, PriceUsed, Record, WindowUsed,
+};
 pub use recount::{Difference, Recount};
 pub use retention::Retained;
 pub use roll::Sums;

@@ -4,7 +4,8 @@
 //! Both block on the disk: call them from a thread that may wait.
 //!
 //! Invariant: no row changes without an audit entry in the same transaction, except the bookkeeping of
-//! [`Settings::add_totals`], [`Settings::touch_tokens`] and the idempotency answers, which no person does.
+//! [`Settings::add_totals`], [`Settings::touch_tokens`], [`Settings::note_throttle_events`] and the idempotency answers,
+//! which no person does.
 //! Invariant: no secret is in an audit entry, and none is in the file but hashed or sealed by the caller.
 
 mod answer;
@@ -24,6 +25,7 @@ mod project;
 mod row;
 mod snapshot;
 mod throttle;
+mod throttle_event;
 mod token;
 mod totals;
 mod user;
@@ -49,6 +51,7 @@ pub use project::{DefaultUserBudget, Project, UnknownModelPolicy};
 pub use row::{ManagedBy, Revision};
 pub use snapshot::Snapshot;
 pub use throttle::Throttle;
+pub use throttle_event::{ThrottleEvent, ThrottleEventKind};
 pub use token::{Role, Token, TokenId};
 pub use totals::{KeyTotals, KeyUse};
 pub use user::User;
@@ -58,7 +61,10 @@ const APPLICATION_ID: i32 = 0x4275_7253;
 
 static SCHEMA: Schema = Schema {
     application_id: APPLICATION_ID,
-    migrations: &[Migration { name: "settings", sql: include_str!("settings/sql/001_settings.sql") }],
+    migrations: &[
+        Migration { name: "settings", sql: include_str!("settings/sql/001_settings.sql") },
+        Migration { name: "throttle", sql: include_str!("settings/sql/002_throttle.sql") },
+    ],
 };
 
 /// The open settings file.

@@ -11,7 +11,7 @@ pub mod strip;
 
 pub use meter::{Anomaly, Billed, BodyKind, Meter, Progress, Reading};
 pub use refuse::{RefusalStatus, Response, StreamEnd, end_stream, not_found, refuse};
-pub use request::{Detail, Facts, Image, InputError, Needs, image_tokens, read_facts};
+pub use request::{Detail, Facts, Image, InputError, Needs, OutputFacts, Thinking, image_tokens, read_facts};
 pub use route::{Route, SpendRoute, Surface, client_keys, route, split_path_key};
 pub use splice::{Splice, SpliceError, splice};
 pub use strip::UsageStripper;

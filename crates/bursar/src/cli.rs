@@ -1,8 +1,8 @@
 //! The command line: which commands there are, what they share, and how each ends.
 
 use crate::commands::{
-    budget, check, completions, cost, demo, explain, init, key, ledger, man, meter, mock, price, project,
-    provider, reload, replay, request, serve, user,
+    backup, budget, check, completions, cost, demo, explain, export, init, key, kill, ledger, man, meter,
+    mock, price, project, provider, reload, replay, request, serve, throttle, user,
 };
 use crate::config::Environment;
 use crate::console::Console;
@@ -67,9 +67,17 @@ enum Command {
     /// Budgets and where their windows stand
     #[command(subcommand)]
     Budget(budget::Command),
+    /// Stop spending at any scope, at once
+    #[command(subcommand)]
+    Kill(kill::Command),
+    /// Who is routed away from, and a person's decisions about it
+    #[command(subcommand)]
+    Throttle(throttle::Command),
     /// Records of requests
     #[command(subcommand)]
     Request(request::Command),
+    /// Write records as CSV, JSON lines, Parquet or FOCUS 1.2
+    Export(Box<export::Args>),
     /// Tell the whole story of one request
     Explain(explain::Args),
     /// The price book
@@ -82,6 +90,8 @@ enum Command {
     /// The ledger: what is in suspense, corrections, proof
     #[command(subcommand)]
     Ledger(ledger::Command),
+    /// Copy the data directory of a running server
+    Backup(backup::Args),
     /// Providers as the server knows them
     #[command(subcommand)]
     Provider(provider::Command),
@@ -134,12 +144,16 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<(), Failure> 
         Command::User(command) => user::run(command, context),
         Command::Key(command) => key::run(command, context),
         Command::Budget(command) => budget::run(command, context),
+        Command::Kill(command) => kill::run(command, context),
+        Command::Throttle(command) => throttle::run(command, context),
         Command::Request(command) => request::run(command, context),
+        Command::Export(args) => export::run(&args, context),
         Command::Explain(args) => explain::run(&args, context),
         Command::Price(command) => price::run(command, context),
         Command::Cost(args) => cost::run(&args, context),
         Command::Meter(args) => meter::run(&args, context),
         Command::Ledger(command) => ledger::run(command, context),
+        Command::Backup(args) => backup::run(&args, context),
         Command::Provider(command) => provider::run(command, context),
         Command::Reload(args) => reload::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),

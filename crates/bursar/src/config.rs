@@ -3,7 +3,6 @@
 mod budget;
 mod check;
 pub mod field;
-mod governed;
 mod instant;
 mod key;
 mod matching;

@@ -82,13 +82,13 @@ pub(crate) struct WindowView {
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct BudgetInput {
     /// Its name; only when it is made.
-    name: Option<String>,
+    pub(super) name: Option<String>,
     /// Whether it counts and refuses; default true.
     active: Option<bool>,
     /// Limit, period, match and all the rest, as in `bursar.toml`.
     #[serde(flatten)]
     #[schema(value_type = Object)]
-    document: serde_json::Map<String, serde_json::Value>,
+    pub(super) document: serde_json::Map<String, serde_json::Value>,
 }
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
@@ -117,7 +117,7 @@ impl BudgetView {
 }
 
 impl WindowView {
-    fn of(budget: &Budget, standing: &Standing) -> Self {
+    pub(super) fn of(budget: &Budget, standing: &Standing) -> Self {
         let show = |amount: i64| budget.measure.format(amount);
         let per = budget.per.iter().zip(&standing.per);
         Self {
@@ -142,7 +142,7 @@ impl WindowView {
 }
 
 /// Reads a document, with what is absent kept from `before`. A field set to null goes back to its default.
-fn merged(
+pub(super) fn merged(
     before: Option<&serde_json::Value>,
     input: serde_json::Map<String, serde_json::Value>,
 ) -> Result<BudgetDocument, Problem> {

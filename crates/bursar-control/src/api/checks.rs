@@ -1,15 +1,14 @@
 //! `/check`: what a request would meet, without reserving anything.
 
+use super::calls;
 use crate::auth::Actor;
 use crate::problem::Problem;
 use crate::state::State;
 use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
-use bursar_core::bound::RequestBound;
-use bursar_core::{ApiFormat, Attribute, Attributes, Charge, Family, Value};
-use bursar_govern::quote;
-use bursar_govern::route::Deployment;
+use bursar_core::{Attribute, Code, Value};
+use bursar_govern::outside::{Call, Mistake, Reservable};
 use bursar_ledger::{Blocked, Warning};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -41,6 +40,9 @@ pub(crate) struct CheckAnswer {
     /// The code of the refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
+    /// The kill switch in the way, which is looked at before any price or budget.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kill: Option<KillView>,
     /// Every window in the way.
     blocking: Vec<BlockingView>,
     /// Budgets near their limit, counting what is held and asked.
@@ -70,6 +72,15 @@ pub(crate) struct BlockingView {
     held: String,
     requested: String,
     resets_at: Option<String>,
+}
+
+/// A kill switch in the way.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct KillView {
+    /// What it stops.
+    scope: String,
+    /// Why.
+    reason: String,
 }
 
 /// A budget near its limit.
@@ -105,7 +116,7 @@ impl BlockingView {
 }
 
 impl WarningView {
-    fn of(warning: &Warning) -> Self {
+    pub(super) fn of(warning: &Warning) -> Self {
         let pct = warning.permille.map(|permille| format!("{}.{}", permille / 10, (permille % 10).abs()));
         Self { budget: warning.name.to_string(), pct }
     }
@@ -120,35 +131,15 @@ async fn check(
 ) -> Result<Json<CheckAnswer>, Problem> {
     let now = state.now();
     let directory = state.governor.directory();
-    let provider = directory
-        .provider(&input.provider)
-        .ok_or_else(|| Problem::field("provider", format!("`{}` is not configured", input.provider)))?;
-    let price = directory.unknown_model.price(&directory.prices, &provider.prices, &input.model, now);
-    let price =
-        price.ok_or_else(|| Problem::field("model", format!("no price is known for `{}`", input.model)))?;
-    let deployment = Deployment { provider: Arc::clone(provider), upstream_model: None, price };
-    let bound = RequestBound {
-        text_tokens: input.input_tokens,
-        output_limit: Some(input.output_tokens),
-        choices: 1,
-        ..RequestBound::default()
-    };
-    let format = match provider.family {
-        Family::OpenAi => ApiFormat::OpenAiChat,
-        Family::Anthropic => ApiFormat::AnthropicMessages,
-        Family::Gemini => ApiFormat::GeminiGenerate,
-        Family::Ollama => ApiFormat::OllamaChat,
-    };
-    let quoted = quote::quote(&deployment, None, &bound, format, now);
-    let mut attributes = attributes(&input.attributes)?;
-    attributes.set(&Attribute::Provider, provider.name.clone());
-    for (attribute, text) in
-        [(Attribute::Model, input.model.as_str()), (Attribute::ApiFormat, format.as_str())]
-    {
-        let value = Value::new(text).map_err(|error| Problem::field("model", error))?;
-        attributes.set(&attribute, value);
+    if let Some(killed) = killed(&state, &input)? {
+        return Ok(Json(killed));
     }
-    let charge = Charge { requests: 1, ..quoted.hold };
+    let mistake = |mistake: Mistake| calls::problem(&mistake);
+    let attributes = calls::attributes(&input.attributes).map_err(mistake)?;
+    let call = Call::tentative(&directory, now, attributes, &input.provider, &input.model, None);
+    let bound = Call::bound(input.input_tokens, input.output_tokens);
+    let asked = Reservable::quoted(call.map_err(mistake)?, bound).map_err(mistake)?;
+    let (charge, attributes) = (asked.hold, asked.call.attributes);
     let decision = state
         .governor
         .ledger()
@@ -159,6 +150,7 @@ async fn check(
     Ok(Json(CheckAnswer {
         allowed: decision.denial.is_none(),
         code: decision.denial.as_ref().map(|denial| denial.code.to_string()),
+        kill: None,
         blocking: blocking.unwrap_or_default(),
         warnings: decision.warnings.iter().map(WarningView::of).collect(),
         shadow: decision.shadow_refusals.iter().map(BlockingView::of).collect(),
@@ -169,17 +161,25 @@ async fn check(
     }))
 }
 
-fn attributes(texts: &BTreeMap<String, String>) -> Result<Attributes, Problem> {
-    let mut attributes = Attributes::new();
-    for (word, text) in texts {
-        let attribute = Attribute::parse(word).ok_or_else(|| {
-            Problem::field("attributes", format!("`{word}` is not one of {}", Attribute::words().join(", ")))
-        })?;
-        let value =
-            Value::new(text).map_err(|error| Problem::field("attributes", format!("`{word}` {error}")))?;
-        if !attributes.set(&attribute, value) {
-            return Err(Problem::field("attributes", "has too many tags"));
-        }
+/// What a kill switch says, also to what has no price.
+fn killed(state: &State, input: &CheckInput) -> Result<Option<CheckAnswer>, Problem> {
+    let attributes = calls::attributes(&input.attributes);
+    let mut attributes = attributes.map_err(|mistake| calls::problem(&mistake))?;
+    for (attribute, text) in [(Attribute::Provider, &input.provider), (Attribute::Model, &input.model)] {
+        let value = Value::new(text).map_err(|error| Problem::field(&attribute.to_string(), error))?;
+        attributes.set(&attribute, value);
     }
-    Ok(attributes)
+    let stop = state.governor.kills().stop(&attributes, state.now());
+    Ok(stop.map(|stop| CheckAnswer {
+        allowed: false,
+        code: Some(Code::KillSwitch.to_string()),
+        kill: Some(KillView { scope: stop.kill.scope.to_string(), reason: stop.kill.reason.to_string() }),
+        blocking: Vec::new(),
+        warnings: Vec::new(),
+        shadow: Vec::new(),
+        hold_usd: "0".to_owned(),
+        hold_effective_usd: "0".to_owned(),
+        windows: 0,
+        remaining_usd: None,
+    }))
 }

@@ -241,12 +241,7 @@ fn key_id(text: &str) -> Result<KeyId, Problem> {
 }
 
 fn secret(state: &State) -> PlainSecret {
-    let random = &state.governor.ports().random;
-    let mut bytes = [0u8; 32];
-    let (low, high) = bytes.split_at_mut(16);
-    low.copy_from_slice(&random().to_be_bytes());
-    high.copy_from_slice(&random().to_be_bytes());
-    PlainSecret::generate(KEY_PREFIX, bytes)
+    PlainSecret::random(KEY_PREFIX, &*state.governor.ports().random)
 }
 
 #[utoipa::path(get, path = "/keys", tag = "keys", params(KeyQuery),

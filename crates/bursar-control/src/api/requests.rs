@@ -96,6 +96,18 @@ pub(crate) struct PriceView {
     lines: Vec<LineView>,
     /// What the provider itself says it cost, USD.
     provider_cost: Option<String>,
+    /// `book`, `deployment`, or what the policy for unknown models put in: `fallback_price`, `free`; null: not kept.
+    price_source: Option<String>,
+    /// Which rates of the row, as a path in a price file such as `tiers[1]` or `service_tiers.batch`; null: the base rates.
+    rates: Option<String>,
+    /// The region that answered.
+    region: Option<String>,
+    /// What was used and has no rate: charged at nothing.
+    unpriced: Vec<String>,
+    /// The attempt failed: its tokens were charged, the fee per request was not.
+    failed: bool,
+    /// One answer was billed at the rows of several models.
+    several_models: bool,
 }
 
 /// One part of a list cost.
@@ -177,7 +189,7 @@ pub(crate) struct RequestQuery {
     /// Rows of the page.
     limit: Option<u32>,
     /// `next_cursor` of the page before.
-    cursor: Option<String>,
+    pub(super) cursor: Option<String>,
 }
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
@@ -244,6 +256,12 @@ impl PriceView {
                 })
                 .collect(),
             provider_cost: price.provider_cost_pico.map(pico),
+            price_source: price.detail.source.map(|source| source.to_string()),
+            rates: price.detail.rates.clone(),
+            region: price.detail.region.clone(),
+            unpriced: price.detail.unpriced.iter().map(|class| class.as_str().to_owned()).collect(),
+            failed: price.detail.failed,
+            several_models: price.detail.several_models,
         }
     }
 }
@@ -297,7 +315,7 @@ impl AttemptView {
 }
 
 impl RequestQuery {
-    fn filter(self) -> Result<RecordFilter, Problem> {
+    pub(super) fn filter(self) -> Result<RecordFilter, Problem> {
         let status = self.status.as_deref().map(|word| {
             let words: Vec<&str> = Status::ALL.iter().map(|status| status.as_str()).collect();
             Status::parse(word).ok_or_else(|| {
@@ -355,6 +373,6 @@ async fn show(
     Ok(Json(RequestView::of(&state, &record)))
 }
 
-fn unavailable(error: &dyn std::fmt::Display) -> Problem {
+pub(super) fn unavailable(error: &dyn std::fmt::Display) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
 }

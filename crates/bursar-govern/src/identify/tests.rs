@@ -26,6 +26,7 @@ fn key(change: impl FnOnce(&mut Key)) -> Directory {
         api_formats: Vec::new(),
         expires_at: None,
         blocked: false,
+        fit: false,
     };
     change(&mut key);
     let mut directory = Directory::default();

@@ -122,6 +122,18 @@ impl Engine {
         let windows = own.windows.iter().filter_map(|slot| self.windows.get(*slot));
         windows.filter(move |window| window.interval == interval && window.generation == generation)
     }
+    /// What a window in memory has spent: settled and in suspense. Costs one lookup.
+    #[must_use]
+    pub fn spent(&self, window: WindowId) -> Option<i64> {
+        let window = self.windows.get(*self.window_slots.get(&window.0)?)?;
+        Some(window.settled.saturating_add(window.suspense))
+    }
+    /// How many windows of a budget are in memory, of whatever period.
+    #[must_use]
+    pub fn window_count(&self, budget: BudgetId) -> usize {
+        let own = self.budget_slots.get(&budget.0).and_then(|slot| self.budget(*slot));
+        own.map_or(0, |own| own.windows.len())
+    }
     /// One window in memory, of whatever period.
     #[must_use]
     pub fn standing_of(&self, window: WindowId, now: Timestamp) -> Option<Standing> {

@@ -13,6 +13,7 @@ mod machine;
 mod model;
 mod paging;
 mod periods;
+mod policy;
 mod specified;
 mod vectors;
 mod windows;

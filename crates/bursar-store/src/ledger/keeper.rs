@@ -173,6 +173,7 @@ impl Ledger {
         let older = checkpoint::prune(keeper.disk.as_ref()).map_err(CheckpointError::from)?;
         let Some(older) = older else { return Ok(0) };
         let drained = Seq::new(self.drained.load(Ordering::Acquire));
-        Ok(self.core.segments.prune(older.min(drained).next())?)
+        let pinned = Seq::new(self.pinned.load(Ordering::Acquire));
+        Ok(self.core.segments.prune(older.min(drained).min(pinned).next())?)
     }
 }

@@ -195,6 +195,25 @@ impl Ledger {
     pub fn windows_of(&self, attributes: &Attributes, now: Timestamp) -> Result<Vec<Touched>, LedgerDown> {
         self.core.look(|engine| engine.windows_of(attributes, now))
     }
+    /// The windows that an attempt with these attributes touched at a past instant; those in the store are brought back.
+    /// A window that was let go for good is absent.
+    ///
+    /// # Errors
+    /// [`LedgerDown`].
+    pub fn windows_at(
+        &self,
+        now: Timestamp,
+        attributes: &Attributes,
+        at: Timestamp,
+    ) -> Result<Vec<Touched>, LedgerDown> {
+        let touched = self.windows_of(attributes, at)?;
+        let away = touched.iter().filter(|touched| touched.window.is_none());
+        let away: Vec<WindowKey> = away.map(|touched| touched.key.clone()).collect();
+        if away.is_empty() || self.page_in(now, &away)? == 0 {
+            return Ok(touched);
+        }
+        self.windows_of(attributes, at)
+    }
     /// Every reservation in suspense, by id.
     ///
     /// # Errors

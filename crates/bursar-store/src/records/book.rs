@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use std::path::{Path, PathBuf};
 
 use super::month::Month;
-use super::roll::{DayKey, HourKey, Rolls, each_roll};
+use super::roll::{DayKey, HourKey, ProjectKey, Rolls, each_roll};
 use super::strings::{Numbers, Texts};
 use super::{RecordsError, meta};
 use crate::journal::Seq;
@@ -19,11 +19,15 @@ const APPLICATION_ID: i32 = 0x4275_7255;
 
 static SCHEMA: Schema = Schema {
     application_id: APPLICATION_ID,
-    migrations: &[Migration { name: "rollups", sql: include_str!("sql/001_rollups.sql") }],
+    migrations: &[
+        Migration { name: "rollups", sql: include_str!("sql/001_rollups.sql") },
+        Migration { name: "reports", sql: include_str!("sql/002_rollups.sql") },
+    ],
 };
 
 const HOURS: &str = "SELECT * FROM roll_hour";
 const DAYS: &str = "SELECT * FROM roll_day";
+const PROJECTS: &str = "SELECT * FROM roll_project";
 const ARCHIVE: &str = "INSERT INTO archived(month, generation) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
 const DROPPED: &str = "SELECT count(*) FROM archived WHERE month = ?1";
 
@@ -80,6 +84,11 @@ impl Book {
             each_roll(file, DAYS, |[dimension, day, value, project, status]: DayKey, sums| {
                 let [value, project] = renumber_all([value, project], &mut renumber)?;
                 rolls.days.insert([dimension, day, value, project, status], sums);
+                rolls.write_if_many(&transaction)
+            })?;
+            each_roll(file, PROJECTS, |[hour, project, status]: ProjectKey, sums| {
+                let [project] = renumber_all([project], &mut renumber)?;
+                rolls.projects.insert([hour, project, status], sums);
                 rolls.write_if_many(&transaction)
             })?;
             rolls.write(&transaction)?;

@@ -11,7 +11,9 @@ use super::RecordError;
 use super::bytes::{Bytes, Inline, TakeText};
 use super::encode::{FIXED, VERSION, bit};
 use super::limits::{ATTEMPTS_KEPT_MAX, LINES_MAX, NOTES_MAX};
-use super::record::{Attempt, AttemptOutcome, LineUsed, PriceUsed, Record, WindowUsed};
+use super::record::{
+    Attempt, AttemptOutcome, LineUsed, PriceDetail, PriceSource, PriceUsed, Record, WindowUsed,
+};
 use super::status::Status;
 
 impl Record {
@@ -58,7 +60,7 @@ impl Record {
             usage: take_usage(from)?,
             hold: take_charge(from)?,
             charge: take_charge(from)?,
-            price: has(bit::PRICE).then(|| take_price(from, texts)).transpose()?,
+            price: has(bit::PRICE).then(|| take_price(from, texts, has(bit::PRICE_DETAIL))).transpose()?,
             windows: take_list(from, WINDOWS_PER_ATTEMPT_MAX, take_window)?,
             status_code: has(bit::STATUS_CODE).then(|| from.u16()).transpose()?,
             code: has(bit::CODE).then(|| take_code(from, texts)).transpose()?,
@@ -126,7 +128,11 @@ fn take_charge(from: &mut Bytes<'_>) -> Result<Charge, RecordError> {
     Ok(Charge { list, effective, tokens: from.i64()?, requests: from.i64()? })
 }
 
-fn take_price(from: &mut Bytes<'_>, texts: &mut impl TakeText) -> Result<PriceUsed, RecordError> {
+fn take_price(
+    from: &mut Bytes<'_>,
+    texts: &mut impl TakeText,
+    detailed: bool,
+) -> Result<PriceUsed, RecordError> {
     Ok(PriceUsed {
         id: texts.shared(from)?,
         tier_index: less_one(from.u64()?)?,
@@ -135,7 +141,26 @@ fn take_price(from: &mut Bytes<'_>, texts: &mut impl TakeText) -> Result<PriceUs
         multiplier: Multiplier::from_millionths(from.u64()?),
         lines: take_list(from, LINES_MAX, take_line)?,
         provider_cost_pico: take_flag(from)?.then(|| from.u128()).transpose()?,
+        detail: if detailed { take_price_detail(from, texts)? } else { PriceDetail::default() },
     })
+}
+
+fn take_price_detail(from: &mut Bytes<'_>, texts: &mut impl TakeText) -> Result<PriceDetail, RecordError> {
+    let source = match from.byte()? {
+        0 => None,
+        number => Some(
+            PriceSource::from_number(number).ok_or(RecordError::Malformed("unknown source of a price"))?,
+        ),
+    };
+    let mut word = || Ok::<_, RecordError>(Some(texts.shared(from)?).filter(|text| !text.is_empty()));
+    let (rates, region) = (word()?, word()?);
+    let bits = from.u64()?;
+    if bits >> UsageClass::COUNT != 0 {
+        return Err(RecordError::Malformed("unknown usage classes"));
+    }
+    let unpriced = UsageClass::ALL.into_iter().filter(|class| bits & (1 << class.index()) != 0).collect();
+    let (failed, several_models) = (take_flag(from)?, take_flag(from)?);
+    Ok(PriceDetail { source, rates, region, unpriced, failed, several_models })
 }
 
 fn take_line(from: &mut Bytes<'_>) -> Result<LineUsed, RecordError> {

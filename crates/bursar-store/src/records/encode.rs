@@ -6,7 +6,7 @@ use bursar_core::{Attribute, Attributes, Charge, Measure, Scope, Timestamp, Usag
 
 use super::bytes::{Inline, PutText, clip, put_i64, put_len, put_text, put_u64, put_u128};
 use super::limits::{ATTEMPTS_KEPT_MAX, ERROR_BYTES_MAX, ID_BYTES_MAX, LINES_MAX, NAME_BYTES_MAX, NOTES_MAX};
-use super::record::{Attempt, LineUsed, PriceUsed, Record, WindowUsed};
+use super::record::{Attempt, LineUsed, PriceDetail, PriceSource, PriceUsed, Record, WindowUsed};
 
 /// The version that [`Record::encode`] writes. A new one is a new number, and the old ones stay readable.
 pub(super) const VERSION: u8 = 1;
@@ -43,7 +43,8 @@ pub(super) mod bit {
     pub(in super::super) const ERROR: u64 = 1 << 11;
     pub(in super::super) const FIRST_BYTE: u64 = 1 << 12;
     pub(in super::super) const TOTAL: u64 = 1 << 13;
-    pub(in super::super) const ALL: u64 = (1 << 14) - 1;
+    pub(in super::super) const PRICE_DETAIL: u64 = 1 << 14;
+    pub(in super::super) const ALL: u64 = (1 << 15) - 1;
 }
 
 impl Record {
@@ -99,6 +100,9 @@ impl Record {
         if let Some(price) = &self.price {
             put_price(out, price, texts);
         }
+        if let Some(detail) = self.price_detail() {
+            put_price_detail(out, detail, texts);
+        }
         put_list(out, &self.windows, WINDOWS_PER_ATTEMPT_MAX, put_window);
         if let Some(status) = self.status_code {
             put_u64(out, u64::from(status));
@@ -119,6 +123,10 @@ impl Record {
         put_list(out, &self.attempts, ATTEMPTS_KEPT_MAX, |out, attempt| put_attempt(out, attempt, texts));
         put_list(out, &self.notes, NOTES_MAX, |out, note| put_text(out, note, NAME_BYTES_MAX));
     }
+    /// What decided the rates, where there is anything to say.
+    fn price_detail(&self) -> Option<&PriceDetail> {
+        self.price.as_ref().map(|price| &price.detail).filter(|detail| **detail != PriceDetail::default())
+    }
     fn bits(&self) -> u64 {
         let bits = [
             (self.stream, bit::STREAM),
@@ -135,6 +143,7 @@ impl Record {
             (self.error.is_some(), bit::ERROR),
             (self.first_byte_ms.is_some(), bit::FIRST_BYTE),
             (self.total_ms.is_some(), bit::TOTAL),
+            (self.price_detail().is_some(), bit::PRICE_DETAIL),
         ];
         bits.into_iter().filter(|(set, _)| *set).fold(0, |word, (_, bit)| word | bit)
     }
@@ -195,6 +204,16 @@ fn put_price(out: &mut Vec<u8>, price: &PriceUsed, texts: &mut impl PutText) {
     if let Some(pico) = price.provider_cost_pico {
         put_u128(out, pico);
     }
+}
+
+fn put_price_detail(out: &mut Vec<u8>, detail: &PriceDetail, texts: &mut impl PutText) {
+    out.push(detail.source.map_or(0, PriceSource::number));
+    for text in [&detail.rates, &detail.region] {
+        texts.shared(text.as_deref().map_or("", |text| clip(text, NAME_BYTES_MAX)), out);
+    }
+    put_u64(out, detail.unpriced.iter().fold(0, |bits, class| bits | (1 << class.index())));
+    out.push(u8::from(detail.failed));
+    out.push(u8::from(detail.several_models));
 }
 
 fn put_line(out: &mut Vec<u8>, line: &LineUsed) {

@@ -26,3 +26,5 @@ pub const USAGE_ROWS_MAX: usize = 200_000;
 pub const ROLLS_GATHERED_MAX: usize = 10_000;
 /// Seconds that records are kept unless configured otherwise: a year.
 pub const RECORDS_KEPT_S_DEFAULT: i64 = 365 * 86_400;
+/// Completed requests that one analysis of gaps or latencies goes through: a busy week of a large team, 40 MB at most.
+pub const MOMENTS_MAX: usize = 200_000;

@@ -16,7 +16,10 @@ const APPLICATION_ID: i32 = 0x4275_7252;
 
 static SCHEMA: Schema = Schema {
     application_id: APPLICATION_ID,
-    migrations: &[Migration { name: "records", sql: include_str!("sql/001_records.sql") }],
+    migrations: &[
+        Migration { name: "records", sql: include_str!("sql/001_records.sql") },
+        Migration { name: "reports", sql: include_str!("sql/002_reports.sql") },
+    ],
 };
 
 pub(super) struct MonthFile {

@@ -84,6 +84,54 @@ pub struct PriceUsed {
     pub lines: Vec<LineUsed>,
     /// What the provider says it cost, in pico-USD.
     pub provider_cost_pico: Option<u128>,
+    /// What else decided the rates.
+    pub detail: PriceDetail,
+}
+
+/// What decided the rates beside row, tier and service tier: enough to price the same usage again.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PriceDetail {
+    /// Where the price came from; absent where it was not kept.
+    pub source: Option<PriceSource>,
+    /// Which rates of the row, as a path in a price file, such as `tiers[1]` or `service_tiers.batch`; absent: the base rates.
+    pub rates: Option<String>,
+    /// The region that answered, in the provider's word.
+    pub region: Option<String>,
+    /// What was used and has no rate: charged at nothing.
+    pub unpriced: Vec<UsageClass>,
+    /// The attempt failed: its tokens were charged and the fee per request was not.
+    pub failed: bool,
+    /// One answer was billed at the rows of several models: `id` names the first.
+    pub several_models: bool,
+}
+
+words! {
+    /// Where the price of a request came from.
+    PriceSource {
+        /// A row of the price book.
+        Book = "book",
+        /// The deployment's own price.
+        Deployment = "deployment",
+        /// The fallback price of the policy for unknown models.
+        FallbackPrice = "fallback_price",
+        /// The policy lets unknown models pass free.
+        Free = "free",
+    }
+}
+
+impl PriceSource {
+    /// The number in the file and in the journal. Never changed; 0 is absent.
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::Book => 1,
+            Self::Deployment => 2,
+            Self::FallbackPrice => 3,
+            Self::Free => 4,
+        }
+    }
+    pub(crate) fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.iter().copied().find(|source| source.number() == number)
+    }
 }
 
 /// One part of a list cost.

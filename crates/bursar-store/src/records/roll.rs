@@ -57,10 +57,24 @@ pub struct Sums {
     pub first_bytes: i64,
     /// Their times.
     pub first_byte_ms: i64,
+    /// Records that read from a cache.
+    pub cache_hits: i64,
+    /// The part of the list cost for reading from caches.
+    pub cache_read_cost: i64,
+    /// The part of the list cost for writing to caches.
+    pub cache_write_cost: i64,
+    /// What the tokens that were read would have cost more as input, each record at its own price row.
+    pub cache_saved: i64,
+    /// What the tokens that were written cost more than as input.
+    pub cache_premium: i64,
+    /// Records that no budget counted.
+    pub unbudgeted: i64,
+    /// Their list cost.
+    pub unbudgeted_cost: i64,
 }
 
 impl Sums {
-    pub(super) const COUNT: usize = 12;
+    pub(super) const COUNT: usize = 19;
     pub(super) fn values(&self) -> [i64; Self::COUNT] {
         [
             self.requests,
@@ -75,11 +89,20 @@ impl Sums {
             self.total_ms,
             self.first_bytes,
             self.first_byte_ms,
+            self.cache_hits,
+            self.cache_read_cost,
+            self.cache_write_cost,
+            self.cache_saved,
+            self.cache_premium,
+            self.unbudgeted,
+            self.unbudgeted_cost,
         ]
     }
     pub(super) const fn of_values(values: [i64; Self::COUNT]) -> Self {
         let [requests, input, cache_read, cache_write_5m, cache_write_1h, output, rest @ ..] = values;
-        let [list_cost, effective_cost, timed, total_ms, first_bytes, first_byte_ms] = rest;
+        let [list_cost, effective_cost, timed, total_ms, first_bytes, first_byte_ms, rest @ ..] = rest;
+        let [cache_hits, cache_read_cost, cache_write_cost, cache_saved, cache_premium, rest @ ..] = rest;
+        let [unbudgeted, unbudgeted_cost] = rest;
         Self {
             requests,
             input,
@@ -93,6 +116,13 @@ impl Sums {
             total_ms,
             first_bytes,
             first_byte_ms,
+            cache_hits,
+            cache_read_cost,
+            cache_write_cost,
+            cache_saved,
+            cache_premium,
+            unbudgeted,
+            unbudgeted_cost,
         }
     }
     /// Adds `other`, pinned at the bounds.
@@ -131,6 +161,9 @@ pub(super) type HourKey = [i64; 8];
 /// A row of `roll_day`: dimension, day, value, project, status.
 pub(super) type DayKey = [i64; 5];
 
+/// A row of `roll_project`: hour, project, status.
+pub(super) type ProjectKey = [i64; 3];
+
 /// What one record counts as, in numbers of its file's dictionary.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Counted {
@@ -139,6 +172,8 @@ pub(super) struct Counted {
     /// In the order of [`Dimension`]: project, user, key, agent, run, session, provider, model.
     pub(super) names: [i64; 8],
     pub(super) tags: Vec<i64>,
+    /// The code of a refusal or error; 0 where nothing went wrong.
+    pub(super) code: i64,
     pub(super) sums: Sums,
 }
 
@@ -152,41 +187,73 @@ impl Counted {
         let day = day_of(self.at);
         // A name that is absent is a row too: what has no user is part of the sum over users.
         let named = (0..).zip(self.names);
-        let tags = self.tags.iter().map(|tag| (TAG, *tag));
+        let tags = self.tags.iter().map(|tag| (TAG, *tag)).chain([(CODE, self.code)]);
         named.chain(tags).map(move |(dimension, value)| [dimension, day, value, project, self.status])
     }
 }
 
 /// The dimension of tags; those of names are their place in [`Counted::names`].
 pub(super) const TAG: i64 = 8;
+/// The dimension of codes, the last one.
+pub(super) const CODE: i64 = 9;
 
 /// Changes of roll-ups, gathered over a batch and written once per row.
 #[derive(Default, Debug, PartialEq, Eq)]
 pub(super) struct Rolls {
     pub(super) hours: BTreeMap<HourKey, Sums>,
     pub(super) days: BTreeMap<DayKey, Sums>,
+    pub(super) projects: BTreeMap<ProjectKey, Sums>,
 }
 
-const ADD_HOUR: &str =
-    "INSERT INTO roll_hour VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-    ?16, ?17, ?18, ?19, ?20)
-  ON CONFLICT DO UPDATE SET requests = requests + ?9, input = input + ?10, cache_read = cache_read + ?11,
-    cache_write_5m = cache_write_5m + ?12, cache_write_1h = cache_write_1h + ?13, output = output + ?14,
-    list_cost = list_cost + ?15, effective_cost = effective_cost + ?16, timed = timed + ?17,
-    total_ms = total_ms + ?18, first_bytes = first_bytes + ?19, first_byte_ms = first_byte_ms + ?20";
-const ADD_DAY: &str =
-    "INSERT INTO roll_day VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-    ?16, ?17)
-  ON CONFLICT DO UPDATE SET requests = requests + ?6, input = input + ?7, cache_read = cache_read + ?8,
-    cache_write_5m = cache_write_5m + ?9, cache_write_1h = cache_write_1h + ?10, output = output + ?11,
-    list_cost = list_cost + ?12, effective_cost = effective_cost + ?13, timed = timed + ?14,
-    total_ms = total_ms + ?15, first_bytes = first_bytes + ?16, first_byte_ms = first_byte_ms + ?17";
-const DROP_HOUR: &str =
-    "DELETE FROM roll_hour WHERE hour = ?1 AND project = ?2 AND user = ?3 AND key = ?4 AND agent = ?5
-  AND provider = ?6 AND model = ?7 AND status = ?8 AND requests = 0";
-const DROP_DAY: &str =
-    "DELETE FROM roll_day WHERE dimension = ?1 AND day = ?2 AND value = ?3 AND project = ?4
-  AND status = ?5 AND requests = 0";
+/// A roll-up table and the columns of its key; behind them come those of [`SUMS`].
+struct Table {
+    name: &'static str,
+    key: &'static [&'static str],
+}
+
+const HOURS: Table = Table {
+    name: "roll_hour",
+    key: &["hour", "project", "user", "key", "agent", "provider", "model", "status"],
+};
+const DAYS: Table = Table { name: "roll_day", key: &["dimension", "day", "value", "project", "status"] };
+const PROJECTS: Table = Table { name: "roll_project", key: &["hour", "project", "status"] };
+
+/// The columns of [`Sums`], in the order of [`Sums::values`].
+pub(super) const SUMS: [&str; Sums::COUNT] = [
+    "requests",
+    "input",
+    "cache_read",
+    "cache_write_5m",
+    "cache_write_1h",
+    "output",
+    "list_cost",
+    "effective_cost",
+    "timed",
+    "total_ms",
+    "first_bytes",
+    "first_byte_ms",
+    "cache_hits",
+    "cache_read_cost",
+    "cache_write_cost",
+    "cache_saved",
+    "cache_premium",
+    "unbudgeted",
+    "unbudgeted_cost",
+];
+
+impl Table {
+    /// Adds to a row, or makes it.
+    fn add(&self) -> String {
+        let places = vec!["?"; self.key.len() + SUMS.len()].join(", ");
+        let sums: Vec<String> = SUMS.iter().map(|sum| format!("{sum} = {sum} + excluded.{sum}")).collect();
+        format!("INSERT INTO {} VALUES ({places}) ON CONFLICT DO UPDATE SET {}", self.name, sums.join(", "))
+    }
+    /// Removes a row in which nothing counts.
+    fn drop(&self) -> String {
+        let key: Vec<String> = self.key.iter().map(|column| format!("{column} = ?")).collect();
+        format!("DELETE FROM {} WHERE {} AND requests = 0", self.name, key.join(" AND "))
+    }
+}
 
 impl Rolls {
     pub(super) fn add(&mut self, counted: &Counted) {
@@ -197,36 +264,39 @@ impl Rolls {
     }
     /// Writes and forgets what was gathered once it is much: for going through a whole file.
     pub(super) fn write_if_many(&mut self, db: &Connection) -> rusqlite::Result<()> {
-        if self.hours.len() + self.days.len() >= ROLLS_GATHERED_MAX {
+        if self.hours.len() + self.days.len() + self.projects.len() >= ROLLS_GATHERED_MAX {
             self.write(db)?;
             *self = Self::default();
         }
         Ok(())
     }
     fn change(&mut self, counted: &Counted, with: impl Fn(&mut Sums, &Sums)) {
-        with(self.hours.entry(counted.hour_key()).or_default(), &counted.sums);
+        let hour_key @ [hour, project, .., status] = counted.hour_key();
+        with(self.hours.entry(hour_key).or_default(), &counted.sums);
+        with(self.projects.entry([hour, project, status]).or_default(), &counted.sums);
         for key in counted.day_keys() {
             with(self.days.entry(key).or_default(), &counted.sums);
         }
     }
     /// Adds the gathered changes to the tables. A row that nothing counts in any more goes.
     pub(super) fn write(&self, db: &Connection) -> rusqlite::Result<()> {
-        write_rows(db, &self.hours, ADD_HOUR, DROP_HOUR)?;
-        write_rows(db, &self.days, ADD_DAY, DROP_DAY)
+        write_rows(db, &self.hours, &HOURS)?;
+        write_rows(db, &self.projects, &PROJECTS)?;
+        write_rows(db, &self.days, &DAYS)
     }
 }
 
 fn write_rows<const N: usize>(
     db: &Connection,
     rows: &BTreeMap<[i64; N], Sums>,
-    add: &str,
-    drop: &str,
+    table: &Table,
 ) -> rusqlite::Result<()> {
-    let mut statement = db.prepare_cached(add)?;
+    let mut statement = db.prepare_cached(&table.add())?;
+    let drop = table.drop();
     for (key, sums) in rows.iter().filter(|(_, sums)| **sums != Sums::default()) {
         statement.execute(rusqlite::params_from_iter(key.iter().copied().chain(sums.values())))?;
         if sums.requests < 0 {
-            db.prepare_cached(drop)?.execute(rusqlite::params_from_iter(key.iter()))?;
+            db.prepare_cached(&drop)?.execute(rusqlite::params_from_iter(key.iter()))?;
         }
     }
     Ok(())

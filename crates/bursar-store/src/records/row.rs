@@ -8,7 +8,7 @@ use super::record::Record;
 use super::roll::{Counted, Sums};
 use super::status::Status;
 use super::strings::{IntoDictionary, Numbers};
-use super::{RecordError, meta};
+use super::{RecordError, caching, meta};
 use crate::sqlite::column;
 use bursar_core::{Attribute, RequestId, Timestamp, UsageClass};
 
@@ -46,19 +46,22 @@ pub(super) enum Written {
     Unlawful,
 }
 
-// By number, not by name: looking 22 names up for every row would cost as much as writing it.
+// By number, not by name: looking 28 names up for every row would cost as much as writing it.
 const INSERT: &str =
     "INSERT INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-    ?17, ?18, ?19, ?20, ?21, ?22) ON CONFLICT DO NOTHING";
+    ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28) ON CONFLICT DO NOTHING";
 const UPDATE: &str = "UPDATE records SET id = ?2, status = ?3, progressed_at = ?4, project = ?5, user = ?6,
     key = ?7, agent = ?8, run = ?9, session = ?10, provider = ?11, model = ?12, input = ?13, cache_read = ?14,
     cache_write_5m = ?15, cache_write_1h = ?16, output = ?17, list_cost = ?18, effective_cost = ?19,
-    first_byte_ms = ?20, total_ms = ?21, body = ?22 WHERE place = ?1";
+    first_byte_ms = ?20, total_ms = ?21, body = ?22, code = ?23,
+    cache_read_cost = ?24, cache_write_cost = ?25, cache_saved = ?26, cache_premium = ?27, unbudgeted = ?28
+  WHERE place = ?1";
 /// The columns that [`read_counted`] reads.
 pub(super) const COUNTED: &str =
-    "place, status, body, project, user, key, agent, run, session, provider, model, 1, input,
+    "place, status, body, project, user, key, agent, run, session, provider, model, code, 1, input,
     cache_read, cache_write_5m, cache_write_1h, output, list_cost, effective_cost, total_ms IS NOT NULL,
-    coalesce(total_ms, 0), first_byte_ms IS NOT NULL, coalesce(first_byte_ms, 0)";
+    coalesce(total_ms, 0), first_byte_ms IS NOT NULL, coalesce(first_byte_ms, 0), cache_read > 0,
+    cache_read_cost, cache_write_cost, cache_saved, cache_premium, unbudgeted, unbudgeted * list_cost";
 const LAST_NEAR: &str = "SELECT max(place) FROM records WHERE place >= ?1 AND place < ?2";
 const TAGS: &str = "SELECT tag FROM record_tags WHERE place = ?1 ORDER BY tag";
 const TAG: &str = "INSERT INTO record_tags(tag, place) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
@@ -98,14 +101,20 @@ pub(super) fn write(
 
 /// Reads what a row counts as from a row of [`COUNTED`]. Its tags are not in the row.
 pub(super) fn read_counted(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, Counted)> {
-    let body: Vec<u8> = row.get(2)?;
-    let at = created_at(&body).map_err(|_| column::bad("body"))?;
+    let at = read_created_at(row, 2)?;
     let mut names = [0; 8];
     for (name, column) in names.iter_mut().zip(3..) {
         *name = row.get(column)?;
     }
-    let sums = Sums::read(row, 11)?;
-    Ok((row.get(0)?, Counted { at, status: row.get(1)?, names, tags: Vec::new(), sums }))
+    let sums = Sums::read(row, 12)?;
+    let counted = Counted { at, status: row.get(1)?, names, tags: Vec::new(), code: row.get(11)?, sums };
+    Ok((row.get(0)?, counted))
+}
+
+/// When the record was created whose body is in that column.
+pub(super) fn read_created_at(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    let body = row.get_ref(column)?.as_blob().map_err(|_| column::bad("body"))?;
+    created_at(body).map_err(|_| column::bad("body"))
 }
 
 pub(super) fn tags_of(db: &Connection, place: i64) -> rusqlite::Result<Vec<i64>> {
@@ -152,8 +161,32 @@ fn count(db: &Connection, numbers: &mut Numbers, record: &Record) -> rusqlite::R
         total_ms: i64::from(record.total_ms.unwrap_or(0)),
         first_bytes: i64::from(record.first_byte_ms.is_some()),
         first_byte_ms: i64::from(record.first_byte_ms.unwrap_or(0)),
+        cache_hits: i64::from(used(UsageClass::CacheRead) > 0),
+        unbudgeted: i64::from(is_unbudgeted(record)),
+        unbudgeted_cost: if is_unbudgeted(record) { record.charge.list.nanos() } else { 0 },
+        ..caching::sums(record)
     };
-    Ok(Counted { at: record.created_at, status: i64::from(record.status.number()), names, tags, sums })
+    let code = numbers.intern(db, &code_of(record))?;
+    let status = i64::from(record.status.number());
+    Ok(Counted { at: record.created_at, status, names, tags, code, sums })
+}
+
+/// Whether it was let through and no budget counted it.
+fn is_unbudgeted(record: &Record) -> bool {
+    record.windows.is_empty() && record.status != Status::Denied
+}
+
+/// What went wrong, in a word: the code of the refusal or gateway error, else the status that a failed request was
+/// answered with. Empty where nothing did.
+fn code_of(record: &Record) -> String {
+    match (record.code, record.status, record.status_code) {
+        (Some(code), ..) => code.to_string(),
+        (None, Status::Failed, Some(status)) => status.to_string(),
+        (None, Status::Failed, None) => "failed".to_owned(),
+        (None, Status::Cancelled, _) => "cancelled".to_owned(),
+        (None, Status::Denied, _) => "denied".to_owned(),
+        (None, Status::Pending | Status::Streaming | Status::Completed, _) => String::new(),
+    }
 }
 
 fn put(
@@ -195,6 +228,12 @@ fn put(
         record.first_byte_ms,
         record.total_ms,
         body,
+        counted.code,
+        sums.cache_read_cost,
+        sums.cache_write_cost,
+        sums.cache_saved,
+        sums.cache_premium,
+        sums.unbudgeted,
     ])
 }
 

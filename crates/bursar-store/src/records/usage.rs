@@ -1,23 +1,20 @@
 //! Asks the roll-ups: what was used from when until when, by which names. Exact for every interval: whole days and hours
 //! come from roll-ups, the ends that are no whole hour from the records themselves.
 
-use rusqlite::Connection;
-use rusqlite::types::Value as Sql;
+mod question;
+
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::Arc;
 
 use super::interval::{Grain, Piece, pieces};
 use super::limits::USAGE_ROWS_MAX;
 use super::month::Month;
-use super::month_file::ReadError;
-use super::roll::{Counted, Sums, TAG};
-use super::row::{COUNTED, SECOND, place_at, read_counted, tags_of};
+use super::roll::{CODE, Sums, TAG};
 use super::status::Status;
-use super::strings::{self, Texts};
 use super::{Records, RecordsError};
 use crate::sqlite::words::words;
 use bursar_core::Timestamp;
+use question::{Answer, Question};
 
 words! {
     /// What usage can be asked by.
@@ -40,6 +37,9 @@ words! {
         Model = "model",
         /// A tag, as `name=value`. A request counts under each of its tags.
         Tag = "tag",
+        /// What went wrong: the code of a refusal or gateway error, else the status of a failed request; empty where
+        /// nothing did.
+        Code = "code",
     }
 }
 
@@ -70,26 +70,24 @@ impl Dimension {
             Self::Provider => 6,
             Self::Model => 7,
             Self::Tag => TAG,
+            Self::Code => CODE,
         }
     }
     /// Whether `roll_hour` has it.
     const fn is_hourly(self) -> bool {
         match self {
             Self::Project | Self::User | Self::Key | Self::Agent | Self::Provider | Self::Model => true,
-            Self::Run | Self::Session | Self::Tag => false,
+            Self::Run | Self::Session | Self::Tag | Self::Code => false,
         }
     }
 }
-
-/// Names and states, and what they add up to: an answer being gathered.
-type Answer = BTreeMap<(Vec<Arc<str>>, i64), Sums>;
 
 impl Records {
     /// What was used at or after `from` and before `until`, by these names, in order of the names. Without a name: one
     /// row per state.
     ///
-    /// Questions by the project and one more name are answered from days, by any names but run, session and tag from
-    /// hours, and everything else from the records of the interval, however many there are.
+    /// Questions by the project and one more name are answered from days, by any names but run, session, tag and code
+    /// from hours, and everything else from the records of the interval, however many there are.
     ///
     /// # Errors
     /// [`RecordsError::TooManyRows`] and what reading may bring.
@@ -100,6 +98,19 @@ impl Records {
         by: &[Dimension],
         filter: &NameFilter,
     ) -> Result<Vec<Used>, RecordsError> {
+        Ok(self.usage_by_period(&[from, until], by, filter)?.into_iter().flatten().collect())
+    }
+    /// As [`Records::usage`], for each of the periods between these instants, which rise: as many answers as there are
+    /// instants, less one. All periods are asked together, so that a year of days costs little more than a year.
+    ///
+    /// # Errors
+    /// As [`Records::usage`].
+    pub fn usage_by_period(
+        &self,
+        edges: &[Timestamp],
+        by: &[Dimension],
+        filter: &NameFilter,
+    ) -> Result<Vec<Vec<Used>>, RecordsError> {
         let asked: Vec<Dimension> = by.iter().chain(filter.keys()).copied().collect();
         let mut narrow: Vec<Dimension> =
             asked.iter().copied().filter(|dimension| *dimension != Dimension::Project).collect();
@@ -108,8 +119,8 @@ impl Records {
         let by_day = (narrow.len() <= 1).then(|| narrow.first().copied().unwrap_or(Dimension::Project));
         let by_hour = asked.iter().all(|dimension| dimension.is_hourly());
         let mut answer = Answer::new();
-        for piece in pieces(from, until, by_day.is_some(), by_hour) {
-            let question = Question { by, filter, piece, by_day };
+        for piece in joined(edges, by_day.is_some(), by_hour) {
+            let question = Question { edges, by, filter, piece, by_day, by_project: narrow.is_empty() };
             if piece.grain != Grain::Records {
                 self.book.read(|db, texts| question.rolled(db, texts, &mut answer))?;
             }
@@ -123,8 +134,16 @@ impl Records {
                 return Err(RecordsError::TooManyRows(USAGE_ROWS_MAX));
             }
         }
-        let rows = answer.into_iter().filter(|(_, sums)| *sums != Sums::default());
-        Ok(rows.filter_map(|((names, status), sums)| used(names, status, sums)).collect())
+        let mut periods = vec![Vec::new(); edges.len().saturating_sub(1)];
+        for ((period, names, status), sums) in answer {
+            let status = u8::try_from(status).ok().and_then(Status::from_number);
+            if let (Some(rows), Some(status), true) =
+                (periods.get_mut(period), status, sums != Sums::default())
+            {
+                rows.push(Used { names, status, sums });
+            }
+        }
+        Ok(periods)
     }
     fn month_usage(
         &self,
@@ -140,115 +159,15 @@ impl Records {
     }
 }
 
-/// One piece of the interval, to be asked of one file.
-struct Question<'q> {
-    by: &'q [Dimension],
-    filter: &'q NameFilter,
-    piece: Piece,
-    /// The dimension of `roll_day` that answers.
-    by_day: Option<Dimension>,
-}
-
-impl Question<'_> {
-    fn rolled(&self, db: &Connection, texts: &mut Texts, answer: &mut Answer) -> rusqlite::Result<()> {
-        let Some((sql, values)) = self.statement(db)? else { return Ok(()) };
-        let mut statement = db.prepare_cached(&sql)?;
-        let mut rows = statement.query(rusqlite::params_from_iter(values))?;
-        while let Some(row) = rows.next()? {
-            let mut names = Vec::with_capacity(self.by.len());
-            for place in 0..self.by.len() {
-                names.push(texts.text(db, row.get(place)?)?);
-            }
-            let sums = Sums::read(row, self.by.len() + 1)?;
-            answer.entry((names, row.get(self.by.len())?)).or_default().add(&sums);
+/// The pieces of all periods, those of one grain that meet as one.
+fn joined(edges: &[Timestamp], days: bool, hours: bool) -> Vec<Piece> {
+    let mut joined: Vec<Piece> = Vec::new();
+    let periods = edges.iter().zip(edges.iter().skip(1));
+    for piece in periods.flat_map(|(from, until)| pieces(*from, *until, days, hours)) {
+        match joined.last_mut() {
+            Some(last) if last.grain == piece.grain && last.until == piece.from => last.until = piece.until,
+            Some(_) | None => joined.push(piece),
         }
-        Ok(())
     }
-    /// `None`: the file's dictionary does not have a name that is asked for.
-    fn statement(&self, db: &Connection) -> rusqlite::Result<Option<(String, Vec<Sql>)>> {
-        let days = self.piece.grain == Grain::Days;
-        let column = |dimension: Dimension| match dimension {
-            Dimension::Project => "project",
-            // In `roll_day` the one dimension's names are its values.
-            _other if days => "value",
-            named => named.as_str(),
-        };
-        let mut sql = "SELECT ".to_owned();
-        for dimension in self.by {
-            let _ = write!(sql, "{}, ", column(*dimension));
-        }
-        sql.push_str("status, ");
-        sql.push_str(SUMS);
-        let mut values: Vec<Sql> = Vec::new();
-        if days {
-            sql.push_str(" FROM roll_day WHERE dimension = ? AND day >= ? AND day < ?");
-            values.push(self.by_day.unwrap_or(Dimension::Project).number().into());
-        } else {
-            sql.push_str(" FROM roll_hour WHERE hour >= ? AND hour < ?");
-        }
-        values.extend([self.piece.first().into(), self.piece.end().into()]);
-        for (dimension, name) in self.filter {
-            let Some(number) = strings::find(db, name)? else { return Ok(None) };
-            let _ = write!(sql, " AND {} = ?", column(*dimension));
-            values.push(number.into());
-        }
-        sql.push_str(" GROUP BY ");
-        for dimension in self.by {
-            let _ = write!(sql, "{}, ", column(*dimension));
-        }
-        sql.push_str("status");
-        Ok(Some((sql, values)))
-    }
-    fn counted(&self, db: &Connection, texts: &mut Texts, answer: &mut Answer) -> Result<(), ReadError> {
-        let mut wanted = Vec::new();
-        for (dimension, name) in self.filter {
-            let Some(number) = strings::find(db, name)? else { return Ok(()) };
-            wanted.push((*dimension, number));
-        }
-        // A row may lie up to a second behind its instant.
-        let bounds = (place_at(self.piece.from), place_at(self.piece.until).saturating_add(SECOND));
-        let sql = format!("SELECT {COUNTED} FROM records WHERE place >= ?1 AND place < ?2");
-        let mut statement = db.prepare_cached(&sql)?;
-        let mut rows = statement.query(bounds)?;
-        let tagged = self.by.contains(&Dimension::Tag) || self.filter.contains_key(&Dimension::Tag);
-        while let Some(row) = rows.next()? {
-            let (place, mut counted) = read_counted(row)?;
-            if counted.at < self.piece.from || counted.at >= self.piece.until {
-                continue;
-            }
-            if tagged {
-                counted.tags = tags_of(db, place)?;
-            }
-            // Once under each tag where tags are asked for, else once.
-            let tags = if tagged { counted.tags.clone() } else { vec![0] };
-            for tag in tags.into_iter().filter(|tag| has_names(&counted, *tag, &wanted)) {
-                let names =
-                    self.by.iter().map(|dimension| texts.text(db, number_of(&counted, tag, *dimension)));
-                let key = (names.collect::<rusqlite::Result<_>>()?, counted.status);
-                answer.entry(key).or_default().add(&counted.sums);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The sums in the order of [`Sums::values`].
-const SUMS: &str =
-    "sum(requests), sum(input), sum(cache_read), sum(cache_write_5m), sum(cache_write_1h), sum(output),
-  sum(list_cost), sum(effective_cost), sum(timed), sum(total_ms), sum(first_bytes), sum(first_byte_ms)";
-
-fn number_of(counted: &Counted, tag: i64, dimension: Dimension) -> i64 {
-    if dimension == Dimension::Tag {
-        return tag;
-    }
-    usize::try_from(dimension.number()).ok().and_then(|place| counted.names.get(place).copied()).unwrap_or(0)
-}
-
-fn has_names(counted: &Counted, tag: i64, wanted: &[(Dimension, i64)]) -> bool {
-    wanted.iter().all(|(dimension, number)| number_of(counted, tag, *dimension) == *number)
-}
-
-fn used(names: Vec<Arc<str>>, status: i64, sums: Sums) -> Option<Used> {
-    let status = u8::try_from(status).ok().and_then(Status::from_number)?;
-    Some(Used { names, status, sums })
+    joined
 }

@@ -27,7 +27,7 @@ words! {
         Token = "token",
         /// A kill switch, named by its scope.
         KillSwitch = "kill_switch",
-        /// A throttle, named `provider` or `provider/project`.
+        /// A throttle, named `provider`, `provider/project` or `provider/project/model`.
         Throttle = "throttle",
         /// A value of the meta table.
         Meta = "meta",

@@ -59,6 +59,13 @@ impl Settings {
             Ok(Page::cut(rows, page, |switch| switch.id.to_be_bytes().to_vec()))
         })
     }
+    /// Those that are on, also where their end has passed: who has the clock lifts them.
+    ///
+    /// # Errors
+    /// See [`SettingsError`].
+    pub fn kill_switches_on(&self) -> Result<Vec<KillSwitch>, SettingsError> {
+        self.read(list_on)
+    }
 }
 
 impl Change<'_> {
@@ -76,7 +83,12 @@ impl Change<'_> {
     ) -> Result<KillSwitch, SettingsError> {
         let name = scope.to_string();
         check_sentence(Object::KillSwitch, &name, "reason", reason)?;
-        let before = find(&self.transaction, &name)?;
+        let mut before = find(&self.transaction, &name)?;
+        if before.as_ref().is_some_and(|old| old.until.is_some_and(|until| until <= self.now)) {
+            // It has ended by itself and nobody has written that down yet: what begins now is another one.
+            self.turn_off_kill_switch(scope)?;
+            before = None;
+        }
         let end = until.map(Timestamp::micros);
         let id = match &before {
             Some(on) => {
@@ -106,6 +118,20 @@ impl Change<'_> {
         let after = self.transaction.prepare_cached(BY_ID)?.query_row([before.id], read)?;
         self.audit(Action::TurnOff, Object::KillSwitch, &name, Some(&before), Some(&after))?;
         Ok(after)
+    }
+    /// Writes down that a kill switch that is kept elsewhere (a file, a signal) went on, changed, or went off. `name` says
+    /// which.
+    ///
+    /// # Errors
+    /// What writing may bring.
+    pub fn note_kill_switch(
+        &mut self,
+        name: &str,
+        before: Option<&KillSwitch>,
+        after: Option<&KillSwitch>,
+    ) -> Result<(), SettingsError> {
+        let action = if after.is_some() { Action::TurnOn } else { Action::TurnOff };
+        self.audit(action, Object::KillSwitch, name, before, after)
     }
 }
 

@@ -22,3 +22,5 @@ pub const AUDIT_KEPT_S_MIN: i64 = 7 * 86_400;
 pub const RETENTION_BATCH: i64 = 1000;
 /// Seconds that audit entries are kept unless configured otherwise: a month.
 pub const AUDIT_KEPT_S_DEFAULT: i64 = 30 * 86_400;
+/// Events of throttles that are kept: a year of one an hour.
+pub const THROTTLE_EVENTS_MAX: i64 = 10_000;

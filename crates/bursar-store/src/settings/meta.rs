@@ -15,7 +15,7 @@ const PUT: &str =
     "INSERT INTO meta(name, value) VALUES (?1, ?2) ON CONFLICT(name) DO UPDATE SET value = excluded.value";
 
 /// Names that only this module writes.
-const RESERVED: [&str; 2] = [super::totals::FLOOR, super::audit::FLOOR];
+const RESERVED: [&str; 3] = [super::totals::FLOOR, super::audit::FLOOR, super::throttle::RULES];
 
 /// What the audit says of a value: never the value, which may be a key.
 #[derive(Serialize)]
@@ -59,7 +59,7 @@ impl Change<'_> {
     }
 }
 
-fn find(db: &Connection, name: &str) -> Result<Option<Vec<u8>>, SettingsError> {
+pub(super) fn find(db: &Connection, name: &str) -> Result<Option<Vec<u8>>, SettingsError> {
     Ok(db.prepare_cached(SELECT)?.query_row([name], |row| row.get(0)).optional()?)
 }
 
@@ -73,6 +73,11 @@ pub(super) fn counter(db: &Connection, name: &str) -> Result<Option<u64>, Settin
 }
 
 pub(super) fn set_counter(db: &Connection, name: &str, value: u64) -> Result<(), SettingsError> {
-    db.prepare_cached(PUT)?.execute((name, value.to_string().into_bytes()))?;
+    set(db, name, value.to_string().as_bytes())
+}
+
+/// Sets a value without an audit entry: whoever calls it writes one.
+pub(super) fn set(db: &Connection, name: &str, value: &[u8]) -> Result<(), SettingsError> {
+    db.prepare_cached(PUT)?.execute((name, value))?;
     Ok(())
 }

@@ -67,15 +67,17 @@ impl Settings {
             if meta::counter(db, FLOOR)?.is_some_and(|reached| floor <= reached) {
                 return Ok(false);
             }
-            let mut statement = db.prepare_cached(ADD)?;
-            for used in uses {
-                let (list, effective) = (used.list_cost.nanos(), used.effective_cost.nanos());
-                let at = used.last_used_at.micros();
-                statement.execute((used.key.to_string(), used.requests, used.tokens, list, effective, at))?;
-            }
+            add(db, uses)?;
             meta::set_counter(db, FLOOR, floor)?;
             Ok(true)
         })
+    }
+    /// Adds corrections that no journal entry's record carries. Unknown keys are passed over.
+    ///
+    /// # Errors
+    /// See [`SettingsError`].
+    pub fn correct_totals(&self, uses: &[KeyUse]) -> Result<(), SettingsError> {
+        self.keep_books(|db| add(db, uses))
     }
     /// The last journal entry whose use was added; 0 at first.
     ///
@@ -97,6 +99,16 @@ impl Settings {
             Ok(())
         })
     }
+}
+
+fn add(db: &Connection, uses: &[KeyUse]) -> Result<(), SettingsError> {
+    let mut statement = db.prepare_cached(ADD)?;
+    for used in uses {
+        let (list, effective) = (used.list_cost.nanos(), used.effective_cost.nanos());
+        let at = used.last_used_at.micros();
+        statement.execute((used.key.to_string(), used.requests, used.tokens, list, effective, at))?;
+    }
+    Ok(())
 }
 
 pub(super) fn find(db: &Connection, key: KeyId) -> Result<KeyTotals, SettingsError> {

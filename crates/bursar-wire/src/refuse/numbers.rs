@@ -1,6 +1,6 @@
 //! The `bursar` object of a refusal: code, window and every number, money as decimal text.
 
-use bursar_core::refusal::Blocking;
+use bursar_core::refusal::{Blocking, Stopped};
 use bursar_core::{Refusal, Scope};
 use serde::Serialize;
 
@@ -12,6 +12,8 @@ pub(super) struct Numbers {
     request_id: String,
     #[serde(flatten)]
     first: Option<Window>,
+    #[serde(flatten)]
+    stopped: Option<Switch>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     blocking: Vec<BlockingWindow>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,6 +33,14 @@ struct Window {
     held: String,
     requested: String,
     resets_at: Option<String>,
+}
+
+/// The kill switch that is on.
+#[derive(Serialize)]
+struct Switch {
+    scope: ScopeParts,
+    reason: String,
+    until: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -64,9 +74,17 @@ impl Numbers {
             message: refusal.message.clone(),
             request_id: refusal.request_id.to_string(),
             first: refusal.blocking.first().map(Window::of),
+            stopped: refusal.stopped.as_deref().map(Switch::of),
             blocking: refusal.blocking.iter().map(BlockingWindow::of).collect(),
             fits: refusal.fits_max_output.map(|max_output| Fits { max_output }),
         }
+    }
+}
+
+impl Switch {
+    fn of(stopped: &Stopped) -> Self {
+        let until = stopped.until.map(|until| until.to_string());
+        Self { scope: ScopeParts::of(&stopped.scope), reason: stopped.reason.clone(), until }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod apply;
 mod change;
+mod simulate;
 mod text;
 
 use super::shared::{self, Page, Server};
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     Delete(Named),
     /// Make the server's budgets those of a file
     Apply(apply::Args),
+    /// Say what the budgets of a file would have refused, held and left
+    Simulate(simulate::Args),
 }
 
 /// Which budget.
@@ -87,6 +90,7 @@ pub(crate) fn run(command: Command, context: &mut Context<'_>) -> Result<(), Fai
             })
         }
         Command::Apply(args) => apply::run(&args, context),
+        Command::Simulate(args) => simulate::run(&args, context),
     }
 }
 

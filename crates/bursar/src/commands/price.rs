@@ -1,6 +1,7 @@
-//! `bursar price`: the price book. No server needed.
+//! `bursar price`: the price book. Only repricing needs a server.
 
 mod import;
+mod reprice;
 
 use crate::context::{Context, read_text};
 use crate::exit::Failure;
@@ -22,6 +23,8 @@ pub(crate) enum Command {
     Import(import::Import),
     /// Compare a price list with the book
     Diff(import::Compare),
+    /// Correct past requests whose price row turned out to be another
+    Reprice(reprice::Reprice),
 }
 
 /// Which prices.
@@ -61,6 +64,7 @@ pub(crate) fn run(command: Command, context: &mut Context<'_>) -> Result<(), Fai
         Command::Show(show) => run_show(&show, context),
         Command::Import(args) => import::run(&args, context),
         Command::Diff(args) => import::compare(&args, context),
+        Command::Reprice(args) => reprice::run(&args, context),
     }
 }
 

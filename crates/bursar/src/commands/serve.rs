@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure>
         running.state.reload_by(reloading(path, context.environment.clone()));
     }
     greet(context, &config, &running, has_file)?;
-    let down = wait(&running)?;
+    let down = wait(&running, &config.server.data_dir)?;
     context.console.say("stopping: requests in flight may end, then the ledger closes");
     running.shutdown();
     match down {
@@ -69,6 +69,9 @@ fn greet(
         console.hint("see `bursar ledger suspense`");
     }
     console.say(&format!("listening on {base}, data in `{}`", config.server.data_dir.display()));
+    if let Some(admin) = &running.admin_address {
+        console.say(&format!("admin API on http://{admin}"));
+    }
     if let Some(path) = &running.admin_token {
         console.say(&format!("admin token in `{}`", path.display()));
     }
@@ -98,16 +101,20 @@ fn reloading(path: PathBuf, environment: Environment) -> bursar_control::Reload 
 }
 
 /// Waits for Ctrl-C or SIGTERM, or for the ledger to go down: then the process must end.
-fn wait(running: &Running) -> Result<Option<String>, Failure> {
+fn wait(running: &Running, data_dir: &Path) -> Result<Option<String>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut term = signal(SignalKind::terminate())?;
         let mut hup = signal(SignalKind::hangup())?;
+        let mut stop = signal(SignalKind::user_defined1())?;
+        let mut go_on = signal(SignalKind::user_defined2())?;
         loop {
             tokio::select! {
                     pressed = tokio::signal::ctrl_c() => return Ok(pressed.map(|()| None)?),
                 _ = term.recv() => return Ok(None),
+                _ = stop.recv() => serve::signal_on(&running.state, data_dir),
+                _ = go_on.recv() => serve::signal_off(&running.state, data_dir),
                 down = running.ledger.until_down() => return Ok(Some(down.to_string())),
                 _ = hup.recv() => match running.state.reload() {
                     Ok(revision) => tracing::info!(revision, "configuration reloaded"),

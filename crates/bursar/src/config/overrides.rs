@@ -77,8 +77,13 @@ fn write(
         }
         (Takes::Table(_) | Takes::Named(_) | Takes::Tables(_), []) | (_, []) => {
             let plain = || Tree::Text(value.to_owned());
-            let tree =
-                if field.takes_text() { plain() } else { parse_value(value, place).unwrap_or_else(plain) };
+            let tree = if let (Takes::Boolean, Some(truth)) = (field.takes, truth(value)) {
+                Tree::Boolean(truth)
+            } else if field.takes_text() {
+                plain()
+            } else {
+                parse_value(value, place).unwrap_or_else(plain)
+            };
             *node = Node { place: place.clone(), value: tree };
             Ok(())
         }
@@ -86,6 +91,15 @@ fn write(
             let message = format!("`{}` has no field `{extra}` to override", field.name);
             Err((message, "give the value as TOML, such as `{ env = \"NAME\" }`".to_owned()))
         }
+    }
+}
+
+/// A switch as people write it in an environment.
+fn truth(value: &str) -> Option<bool> {
+    match value.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
     }
 }
 

@@ -8,7 +8,12 @@ use bursar_core::Multiplier;
 
 /// The fields of `[throttle]`.
 pub(super) const FIELDS: &[Field] = &[
-    Field::new("enabled", Takes::Boolean, "false", "Whether providers are evaluated and re-routed."),
+    Field::new(
+        "enabled",
+        Takes::Boolean,
+        "false",
+        "Whether providers may be re-routed. Otherwise all is a dry run: evaluated and told, but nothing moves.",
+    ),
     Field::new("shadow", Takes::Boolean, "true", "Evaluate and report, but re-route nothing."),
     Field::new(
         "engage_ratio",
@@ -32,13 +37,13 @@ pub(super) const FIELDS: &[Field] = &[
         "min_elapsed_days",
         Takes::Integer(0, 31),
         "3",
-        "Days of a period before its projection counts.",
+        "Days of a period before its projection counts; of a period no longer than these, a tenth.",
     ),
     Field::new(
         "min_spend_pct",
         Takes::Integer(0, 100),
         "10",
-        "Percent of the budget that must be spent before its projection counts.",
+        "Percent of the budget that must be spent before its projection counts. Default 0 where `min_elapsed_days` is 0.",
     ),
     Field::new("evaluate_s", Takes::Integer(1, 86_400), "3600", "Seconds between evaluations."),
 ];
@@ -79,6 +84,9 @@ pub(super) fn read(section: Option<&Section<'_>>, reading: &mut Reading<'_>) -> 
     let truth = |name: &str, default: bool, reading: &mut Reading<'_>| {
         section.map_or(default, |section| section.boolean(name, default, reading))
     };
+    let min_elapsed_days = number("min_elapsed_days", 3, reading);
+    // Who lets the first days count lets small amounts count, unless told otherwise.
+    let min_spend_pct = if min_elapsed_days == 0 { 0 } else { 10 };
     let throttle = Throttle {
         enabled: truth("enabled", false, reading),
         shadow: truth("shadow", true, reading),
@@ -87,8 +95,8 @@ pub(super) fn read(section: Option<&Section<'_>>, reading: &mut Reading<'_>) -> 
         projection: section
             .and_then(|section| section.word("projection", reading, Projection::parse))
             .unwrap_or(Projection::CalendarDay),
-        min_elapsed_days: number("min_elapsed_days", 3, reading),
-        min_spend_pct: number("min_spend_pct", 10, reading),
+        min_elapsed_days,
+        min_spend_pct: number("min_spend_pct", min_spend_pct, reading),
         evaluate_s: number("evaluate_s", 3_600, reading),
     };
     if let Some(section) = section

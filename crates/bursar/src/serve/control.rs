@@ -18,6 +18,9 @@ const QUEUE: usize = 256;
 /// How often upkeep and draining look for work.
 const TEND_EVERY: Duration = Duration::from_millis(100);
 
+/// How often throttles look whether a window crossed its line: what a provider bills meanwhile is at most this late.
+const THROTTLE_EVERY: Duration = Duration::from_millis(50);
+
 type Job = (Request<Bytes>, oneshot::Sender<Response<Bytes>>);
 
 /// The running control plane.
@@ -45,11 +48,19 @@ impl ControlPlane {
         let serving = std::thread::Builder::new()
             .name("control-main".to_owned())
             .spawn(move || runtime.block_on(serve(router, queue, ended)))?;
+        let (watched, ended) = (Arc::clone(state), stopped.clone());
+        let throttling = std::thread::Builder::new()
+            .name("throttle".to_owned())
+            .spawn(move || throttle(&watched, &ended))?;
         let upkeep = Arc::clone(state);
         let tending = std::thread::Builder::new()
             .name("upkeep".to_owned())
             .spawn(move || tend(&upkeep, drainer, &stopped))?;
-        Ok(Arc::new(Self { jobs, stop, threads: parking_lot::Mutex::new(vec![serving, tending]) }))
+        Ok(Arc::new(Self {
+            jobs,
+            stop,
+            threads: parking_lot::Mutex::new(vec![serving, throttling, tending]),
+        }))
     }
 
     /// Drains what is left and ends. Blocks.
@@ -65,7 +76,8 @@ impl ControlPlane {
 
 impl Control for ControlPlane {
     fn serves(&self, path: &str) -> bool {
-        path.starts_with("/admin/") || matches!(path, "/metrics" | "/livez" | "/readyz" | "/health")
+        let own = || bursar_wire::split_path_key(path).1 == "/v1/bursar/balance";
+        path.starts_with("/admin/") || matches!(path, "/metrics" | "/livez" | "/readyz" | "/health") || own()
     }
 
     fn call(&self, request: Request<Bytes>) -> Answering {
@@ -156,4 +168,12 @@ fn tend(state: &State, mut drainer: Drainer, stopped: &watch::Receiver<bool>) {
 fn drain_all(drainer: &mut Drainer) -> Result<(), bursar_control::DrainError> {
     while drainer.step()? {}
     Ok(())
+}
+
+/// Evaluates throttles when it is time or a settle crossed a line, until told to stop.
+fn throttle(state: &State, stopped: &watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        state.tend_throttles();
+        std::thread::sleep(THROTTLE_EVERY);
+    }
 }

@@ -3,13 +3,17 @@
 use super::control::ControlPlane;
 use super::first_start::{FirstStartError, admin_token};
 use super::install::{InstallError, install};
+use super::kill_watch::KillWatch;
 use super::reconcile::{Difference, ReconcileError, reconcile};
+use super::sealing::{SealingError, sealer};
 use super::surroundings::{SystemClock, boot_id, random};
 use crate::config::{Config, Durability, RefusalStatus, Surroundings};
-use bursar_control::{ControlError, Drainer, Metrics, State, Watcher};
+use bursar_control::throttle::{Projection, Rules};
+use bursar_control::{ControlError, Drainer, Metrics, State, Watcher, backup};
 use bursar_core::Timestamp;
 use bursar_gateway::intake::Intake;
-use bursar_gateway::{Gateway, Server, StartError};
+use bursar_gateway::{Doors, Gateway, Server, StartError};
+use bursar_govern::idempotency::Replies;
 use bursar_govern::ports::{Clock, Ports};
 use bursar_govern::{Directory, Governor};
 use bursar_pricing::PriceBook;
@@ -21,6 +25,7 @@ use bursar_store::settings::Settings;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Bytes of a journal segment: at 1 kB a request 60,000 requests; recycled, so it is zeroed once.
 const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
@@ -28,7 +33,7 @@ const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 const CHECKPOINT_BYTES: u64 = 32 * 1024 * 1024;
 
 /// The operator's own price file in the data directory.
-pub const PRICES: &str = "prices.toml";
+pub const PRICES: &str = backup::PRICES;
 
 /// Why Bursar does not start. Each names what it was about.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +76,9 @@ pub enum ServeError {
     /// The admin token.
     #[error(transparent)]
     FirstStart(#[from] FirstStartError),
+    /// The key that seals.
+    #[error(transparent)]
+    Sealing(#[from] SealingError),
     /// The listener.
     #[error("cannot listen on {address}")]
     Listen {
@@ -91,6 +99,8 @@ pub enum ServeError {
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where the admin API listens, when it has a listener of its own.
+    pub admin_address: Option<SocketAddr>,
     /// What recovery found.
     pub recovery: Recovery,
     /// What the file changed in the settings.
@@ -103,6 +113,8 @@ pub struct Running {
     pub admin_token: Option<PathBuf>,
     server: Server,
     control: Arc<ControlPlane>,
+    kills: KillWatch,
+    replies: Arc<Replies>,
 }
 
 /// Starts everything that `config` asks for.
@@ -115,9 +127,9 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let data_dir = &config.server.data_dir;
     create_private(data_dir)?;
     let (ledger, recovery) = open_ledger(config, now)?;
-    let settings = Arc::new(Settings::open(&data_dir.join("settings.db"), now)?);
-    create_private(&data_dir.join("records"))?;
-    let records = Arc::new(Records::open(&data_dir.join("records"), now)?);
+    let settings = Arc::new(Settings::open(&data_dir.join(backup::SETTINGS), now)?);
+    create_private(&data_dir.join(backup::RECORDS))?;
+    let records = Arc::new(Records::open(&data_dir.join(backup::RECORDS), now)?);
     let differences = reconcile(&settings, config, surroundings, &random, now)?;
     let admin_token = admin_token(&settings, config, surroundings, now)?;
     let installed = install(config, surroundings, prices(data_dir)?, now)?;
@@ -127,20 +139,29 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let observer: Arc<dyn bursar_govern::ports::Observer> = watcher.clone();
     let ports = Ports { clock: Arc::new(clock), random: Arc::new(random), observer };
     let governor = Governor::new(Directory::default(), Arc::clone(&ledger), ports);
+    governor.learned().read(&records);
     let state =
         State::new(Arc::clone(&settings), Arc::clone(&governor), Arc::clone(&records), installed, metrics);
     state.publish()?;
+    // Who was throttled before is throttled again before the first request.
+    state.throttle.set_rules(throttle_rules(config));
+    state.tend_throttles();
     let drainer =
         Drainer::new(Arc::clone(&ledger), records, settings, watcher).map_err(ControlError::from)?;
+    let sealer = sealer(config, surroundings)?;
+    let replies = Replies::start(Arc::clone(&state.settings), sealer).map_err(ServeError::Thread)?;
+    state.repeat_by(Arc::clone(&replies));
+    let kills = KillWatch::start(&state, data_dir).map_err(ServeError::Thread)?;
     let control = ControlPlane::start(&state, drainer).map_err(ServeError::Thread)?;
 
-    let address = config.server.listen;
-    let listener = TcpListener::bind(address).map_err(|source| ServeError::Listen { address, source })?;
-    let address = listener.local_addr().unwrap_or(address);
+    let (listener, address) = listen(config.server.listen)?;
+    let admin = config.server.admin_listen.map(listen).transpose()?;
+    let admin_address = admin.as_ref().map(|(_, address)| *address);
     let gateway = Arc::new(Gateway {
         governor,
         control: control.clone(),
         intake: Intake::new(),
+        replies: Arc::clone(&replies),
         refusal_status: match config.server.refusal_status {
             RefusalStatus::Native => bursar_wire::RefusalStatus::Native,
             RefusalStatus::PaymentRequired => bursar_wire::RefusalStatus::Always402,
@@ -149,8 +170,25 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     });
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let workers = config.server.threads.and_then(|n| usize::try_from(n).ok()).unwrap_or(cores);
-    let server = Server::start(&gateway, &listener, workers)?;
-    Ok(Running { address, recovery, differences, state, ledger, admin_token, server, control })
+    let doors = Doors {
+        clients: &listener,
+        admin: admin.as_ref().map(|(listener, _)| listener),
+        drain: Duration::from_secs(u64::from(config.server.drain_s)),
+    };
+    let server = Server::start(&gateway, &doors, workers)?;
+    Ok(Running {
+        address,
+        admin_address,
+        recovery,
+        differences,
+        state,
+        ledger,
+        admin_token,
+        server,
+        control,
+        kills,
+        replies,
+    })
 }
 
 /// Brings settings, providers and models in line with a configuration that was read again.
@@ -162,7 +200,25 @@ pub fn reload(config: &Config, surroundings: &Surroundings<'_>, state: &State) -
     let installed = install(config, surroundings, prices(&config.server.data_dir)?, now)?;
     reconcile(&state.settings, config, surroundings, &random, now)?;
     state.installed.store(Arc::new(installed));
+    state.throttle.set_rules(throttle_rules(config));
     Ok(())
+}
+
+fn throttle_rules(config: &Config) -> Rules {
+    let declared = &config.throttle;
+    Rules {
+        enabled: declared.enabled,
+        shadow: declared.shadow,
+        engage_ratio: declared.engage_ratio,
+        release_ratio: declared.release_ratio,
+        projection: match declared.projection {
+            crate::config::Projection::CalendarDay => Projection::CalendarDay,
+            crate::config::Projection::ElapsedFraction => Projection::ElapsedFraction,
+        },
+        min_elapsed_days: declared.min_elapsed_days,
+        min_spend_pct: declared.min_spend_pct,
+        evaluate_s: declared.evaluate_s,
+    }
 }
 
 impl Running {
@@ -173,10 +229,21 @@ impl Running {
             tracing::error!("the last entries could not be written");
         }
         self.control.shutdown();
+        self.replies.shutdown();
+        self.kills.shutdown();
+        if let Err(error) = self.state.tend_kills() {
+            tracing::error!(%error, "the last changes of kill switches are not in the audit trail");
+        }
         if let Err(error) = self.ledger.close() {
             tracing::error!(%error, "the ledger did not close in order");
         }
     }
+}
+
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let listener = TcpListener::bind(address).map_err(|source| ServeError::Listen { address, source })?;
+    let address = listener.local_addr().unwrap_or(address);
+    Ok((listener, address))
 }
 
 /// The built-in price book with the operator's own file over it, where the data directory has one.
@@ -192,7 +259,7 @@ fn prices(data_dir: &Path) -> Result<Arc<PriceBook>, ServeError> {
 }
 
 fn open_ledger(config: &Config, now: Timestamp) -> Result<(Arc<Ledger>, Recovery), ServeError> {
-    let folder = config.server.data_dir.join("ledger");
+    let folder = config.server.data_dir.join(backup::LEDGER);
     create_private(&folder)?;
     let disk = Arc::new(RealDisk::open(&folder)?);
     let options = LedgerOptions {
@@ -207,7 +274,7 @@ fn open_ledger(config: &Config, now: Timestamp) -> Result<(Arc<Ledger>, Recovery
         random: random(),
         commits: Commits::Thread,
     };
-    let windows = Arc::new(SqliteWindows::open(&config.server.data_dir.join("windows.db"), now)?);
+    let windows = Arc::new(SqliteWindows::open(&config.server.data_dir.join(backup::WINDOWS), now)?);
     Ok(Ledger::open(disk, windows, &options, now)?)
 }
 

@@ -63,6 +63,13 @@ impl SqliteWindows {
         while list_unlisted(&mut connection)? {}
         Ok(Self { connection: Mutex::new(connection) })
     }
+    /// Copies the file as it is now to `to`, which must not exist. It may be in use.
+    ///
+    /// # Errors
+    /// See [`BackupError`](crate::BackupError).
+    pub fn backup(file: &Path, to: &Path) -> Result<(), crate::BackupError> {
+        crate::sqlite::backup::copy(file, to)
+    }
 }
 
 /// Fills in the columns of images that are older than them, a thousand at a time. Whether there may be more.

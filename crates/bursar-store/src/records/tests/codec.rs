@@ -67,8 +67,33 @@ fn line() -> impl Strategy<Value = LineUsed> {
     )
 }
 
+fn detail() -> impl Strategy<Value = PriceDetail> {
+    (
+        option::of(0..PriceSource::ALL.len()),
+        option::of(text(128).prop_filter("absent", |text| !text.is_empty())),
+        option::of(text(128).prop_filter("absent", |text| !text.is_empty())),
+        vec(any::<bool>(), UsageClass::COUNT),
+        any::<bool>(),
+        any::<bool>(),
+    )
+        .prop_map(|(source, rates, region, unpriced, failed, several_models)| PriceDetail {
+            source: source.map(|place| PriceSource::ALL[place]),
+            rates,
+            region,
+            unpriced: UsageClass::ALL
+                .into_iter()
+                .zip(unpriced)
+                .filter(|(_, is)| *is)
+                .map(|(c, _)| c)
+                .collect(),
+            failed,
+            several_models,
+        })
+}
+
 fn price() -> impl Strategy<Value = PriceUsed> {
     (
+        detail(),
         text(128),
         option::of(any::<u32>()),
         any::<u64>(),
@@ -78,14 +103,17 @@ fn price() -> impl Strategy<Value = PriceUsed> {
         option::of(any::<u128>()),
     )
         .prop_map(
-            |(id, tier_index, tier_context, service_tier, multiplier, lines, provider_cost_pico)| PriceUsed {
-                id,
-                tier_index,
-                tier_context,
-                service_tier,
-                multiplier: Multiplier::from_millionths(multiplier),
-                lines,
-                provider_cost_pico,
+            |(detail, id, tier_index, tier_context, service_tier, multiplier, lines, provider_cost_pico)| {
+                PriceUsed {
+                    detail,
+                    id,
+                    tier_index,
+                    tier_context,
+                    service_tier,
+                    multiplier: Multiplier::from_millionths(multiplier),
+                    lines,
+                    provider_cost_pico,
+                }
             },
         )
 }
@@ -246,6 +274,25 @@ fn the_bytes_of_version_1_stay_readable() {
     assert_eq!(Record::decode(&out), Ok(record));
     out[0] = 2;
     assert_eq!(Record::decode(&out), Err(RecordError::Version(2)));
+}
+
+/// What decided the rates rides behind a bit of its own: a record without it has the bytes it always had.
+/// Rules: S4-19, S4-66.
+#[test]
+fn what_decided_the_rates_is_kept() {
+    let mut record = completed(1, "2026-03-01T12:00:00Z");
+    let detail = PriceDetail {
+        source: Some(PriceSource::FallbackPrice),
+        rates: Some("service_tiers.batch".to_owned()),
+        region: None,
+        unpriced: vec![UsageClass::WebSearch],
+        failed: true,
+        several_models: false,
+    };
+    record.price = Some(PriceUsed { detail, ..PriceUsed::default() });
+    let mut out = Vec::new();
+    record.encode(&mut out);
+    assert_eq!(Record::decode(&out), Ok(record));
 }
 
 #[test]

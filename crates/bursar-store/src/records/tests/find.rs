@@ -114,3 +114,22 @@ fn a_usual_row_takes_a_few_hundred_bytes_on_disk() {
     let per_record = bytes / 20_000;
     assert!(per_record < 450, "{per_record} bytes per record, indexes and roll-ups included");
 }
+
+#[test]
+fn a_replay_runs_over_the_months_oldest_first_and_stops_when_told() {
+    use std::ops::ControlFlow;
+    let (world, mut records) = spring();
+    records.reverse();
+    let replayed = |from: &str, until: &str, most: usize| {
+        let mut seen = Vec::new();
+        let all = world.records.replay(time(from), time(until), |record| {
+            seen.push(record);
+            if seen.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        (seen, all.unwrap())
+    };
+    assert_eq!(replayed("2026-01-01", "2026-04-01", 100), (records.clone(), true));
+    let (seen, all) = replayed("2026-01-02T12:00:00Z", "2026-02-01T12:00:00Z", 100);
+    assert_eq!((seen, all), (records[1..3].to_vec(), true), "from is inclusive, until is not");
+    assert_eq!(replayed("2026-01-01", "2026-04-01", 4), (records[..4].to_vec(), false));
+}

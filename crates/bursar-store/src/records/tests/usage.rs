@@ -1,6 +1,8 @@
 //! Questions about usage: the answer is the sum of the records, whichever tables it comes from.
 
 use super::*;
+use bursar_ledger::{Period, PeriodKind, Zone};
+use jiff::civil::Weekday;
 use proptest::prelude::*;
 
 /// The answer straight from the records, in the form of [`told`].
@@ -25,6 +27,7 @@ fn recounted(
         for tag in if asked_for_tags { tags } else { vec![String::new()] } {
             let name = |dimension: &Dimension| match dimension {
                 Dimension::Tag => tag.clone(),
+                Dimension::Code => code(record.status).to_owned(),
                 named => {
                     let attribute = Attribute::parse(named.as_str()).unwrap();
                     record.attributes.get(&attribute).map_or(String::new(), ToString::to_string)
@@ -39,6 +42,16 @@ fn recounted(
     sums.iter()
         .map(|((names, status), (requests, cost))| format!("{names:?} {status} {requests} {cost}"))
         .collect()
+}
+
+/// What went wrong with a request that was answered 200 and ended so.
+fn code(status: Status) -> &'static str {
+    match status {
+        Status::Pending | Status::Streaming | Status::Completed => "",
+        Status::Failed => "200",
+        Status::Cancelled => "cancelled",
+        Status::Denied => "denied",
+    }
 }
 
 fn told(answer: &[Used]) -> Vec<String> {
@@ -145,10 +158,93 @@ proptest! {
                 Dimension::Provider => "openai".to_owned(),
                 Dimension::Model => "gpt-4o-mini".to_owned(),
                 Dimension::Tag => "a=v1".to_owned(),
+                Dimension::Code => "200".to_owned(),
                 Dimension::User | Dimension::Agent | Dimension::Run | Dimension::Session => "v1".to_owned(),
             }))
             .collect();
         let answer = told(&world.records.usage(from, until, &by, &filter).unwrap());
         prop_assert_eq!(answer, recounted(&records, from, until, &by, &filter));
     }
+}
+
+/// The edges of the periods of a kind in a zone, from the one that `at` is in, so many.
+fn edges(kind: PeriodKind, zone: &str, at: Timestamp, count: usize) -> Vec<Timestamp> {
+    let period = Period { kind, zone: Zone::parse(zone).unwrap() };
+    let mut edges = vec![period.window_at(at).starts_at.unwrap()];
+    while edges.len() <= count {
+        edges.push(period.window_at(*edges.last().unwrap()).ends_at.unwrap());
+    }
+    edges
+}
+
+/// Around these the clocks change, a leap day passes, or a year ends.
+const TURNS: [&str; 6] = ["2025-12-30", "2026-03-07", "2026-03-28", "2026-10-24", "2026-10-31", "2028-02-28"];
+const ZONES: [&str; 7] = [
+    "UTC",
+    "Asia/Taipei",
+    "Asia/Kolkata",
+    "Asia/Kathmandu",
+    "America/New_York",
+    "Europe/Berlin",
+    "Australia/Lord_Howe",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Rules: S2-01, S2-11, C6-4, C6-7: hours, days, weeks, months and years of any zone add up to their records.
+    #[test]
+    fn every_period_of_every_zone_is_what_its_records_add_up_to(
+        rows in proptest::collection::vec((0..5i64 * 86_400, 0..6usize, 0..3u8, 0..1000i64), 1..60),
+        turn in 0..TURNS.len(),
+        zone in 0..ZONES.len(),
+        kind in 0..5usize,
+        by in dimensions(),
+        of_project in any::<bool>(),
+    ) {
+        let world = World::new();
+        let begin = time(TURNS[turn]);
+        let mut records = Vec::new();
+        for (n, (second, status, name, cost)) in (1..).zip(rows) {
+            let at = begin.plus_seconds(second).to_string();
+            let mut record = with(with(completed(n, &at), "project", &format!("p{name}")), "user", &format!("u{name}"));
+            record.status = Status::ALL[status];
+            record.charge.list = Usd::from_nanos(cost);
+            records.push(record);
+        }
+        world.records.put(&records).unwrap();
+        let week = PeriodKind::Week { start: Weekday::Monday };
+        let (kind, count) =
+            [(PeriodKind::Hour, 120), (PeriodKind::Day, 6), (week, 2), (PeriodKind::Month, 2), (PeriodKind::Year, 2)][kind];
+        let edges = edges(kind, ZONES[zone], begin, count);
+        let filter = if of_project { NameFilter::from([(Dimension::Project, "p1".to_owned())]) } else { NameFilter::new() };
+        let answers = world.records.usage_by_period(&edges, &by, &filter).unwrap();
+        prop_assert_eq!(answers.len(), count);
+        for (answer, bounds) in answers.iter().zip(edges.windows(2)) {
+            prop_assert_eq!(told(answer), recounted(&records, bounds[0], bounds[1], &by, &filter));
+        }
+        world.check();
+    }
+}
+
+#[test]
+fn completed_requests_are_given_oldest_first_and_the_newest_where_there_are_too_many() {
+    let world = World::new();
+    let mut records: Vec<Record> = (0..5)
+        .map(|n| {
+            completed(n, &time("2026-02-28T23:59:58Z").plus_seconds(i64::try_from(n).unwrap()).to_string())
+        })
+        .collect();
+    records[1].status = Status::Failed;
+    world.records.put(&records).unwrap();
+    let ask = |limit, filter: &NameFilter| {
+        let moments = world.records.moments(time("2026-02-28"), time("2026-03-02"), filter, limit).unwrap();
+        (moments.items.iter().map(|moment| moment.at.to_string()).collect::<Vec<_>>(), moments.cut)
+    };
+    let all =
+        ["2026-02-28T23:59:58Z", "2026-03-01T00:00:00Z", "2026-03-01T00:00:01Z", "2026-03-01T00:00:02Z"];
+    assert_eq!(ask(4, &NameFilter::new()), (all.map(str::to_owned).to_vec(), false));
+    assert_eq!(ask(3, &NameFilter::new()), (all[1..].iter().map(|at| (*at).to_owned()).collect(), true));
+    let nobody = NameFilter::from([(Dimension::User, "nobody".to_owned())]);
+    assert_eq!(ask(4, &nobody), (vec![], false));
 }

@@ -138,6 +138,24 @@ fn a_kill_switch_can_be_turned_on_twice_and_is_history_once_off() {
     assert_eq!(world.settings.kill_switches(&PageRequest::default()).unwrap().items.len(), 2);
 }
 
+/// Rules: S1-25.
+#[test]
+fn a_kill_switch_that_ended_by_itself_is_not_taken_up_again() {
+    let world = World::new();
+    let on = |now: i64, until: Option<i64>| {
+        let make =
+            |change: &mut Change<'_>| change.turn_on_kill_switch(&platform(), "a test", false, until.map(at));
+        world.settings.change(&Stamp::new("ada", at(now)), make).unwrap()
+    };
+    let first = on(1, Some(5));
+    let second = on(9, None);
+    assert_ne!(first.id, second.id, "what ended stays as history with its own times");
+    assert_eq!((second.since, second.until), (at(9), None));
+    assert_eq!(world.settings.kill_switches_on().unwrap(), [second]);
+    let all = world.settings.kill_switches(&PageRequest::default()).unwrap().items;
+    assert_eq!(all.last().unwrap().lifted_at, Some(at(9)));
+}
+
 #[test]
 fn totals_are_added_once_per_batch() {
     let world = World::with_alpha();

@@ -57,7 +57,26 @@ const STEPS: &[Step] = &[
     ("revoke_token", |c| c.revoke_token(TokenId::from_u128(7)).map(drop)),
     ("turn_on_kill_switch", |c| c.turn_on_kill_switch(&platform(), "test", false, None).map(drop)),
     ("turn_off_kill_switch", |c| c.turn_off_kill_switch(&platform()).map(drop)),
-    ("put_throttle", |c| c.put_throttle(&Throttle::new("openai", None, at(1))).map(drop)),
+    ("put_throttle", |c| c.put_throttle(&Throttle::new("openai", None, None, at(1)), &[]).map(drop)),
+    ("delete_throttle", |c| {
+        let before = throttle::list(&c.transaction)?.remove(0);
+        c.delete_throttle(&before, &[])
+    }),
+    ("put_throttle_rules", |c| c.put_throttle_rules(&json!({ "enabled": true }), &[])),
+    ("note_kill_switch", |c| {
+        let on = KillSwitch {
+            id: 0,
+            scope: platform(),
+            reason: "a file".to_owned(),
+            cut_streams: true,
+            actor: "file KILL".to_owned(),
+            since: at(1),
+            until: None,
+            lifted_at: None,
+            lifted_by: None,
+        };
+        c.note_kill_switch("platform (file KILL)", None, Some(&on))
+    }),
     ("put_meta", |c| {
         c.put_meta("salt", PLAIN[1].as_bytes().iter().rev().copied().collect::<Vec<_>>().as_slice())
     }),

@@ -65,7 +65,7 @@ pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure>
 }
 
 /// The budgets of the file as JSON, after every check that `bursar check` makes.
-fn read(file: &Path, context: &mut Context<'_>) -> Result<Vec<Map<String, Value>>, Failure> {
+pub(super) fn read(file: &Path, context: &mut Context<'_>) -> Result<Vec<Map<String, Value>>, Failure> {
     let text = read_text(file)?;
     if let Err(report) = crate::config::read_budgets_alone(&text, file, &context.surroundings()) {
         context.console.say(&report.to_string());

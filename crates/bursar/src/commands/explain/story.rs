@@ -184,7 +184,12 @@ fn cost(record: &Value) -> String {
     if !service.is_empty() {
         out.push_str(&format!(", service tier `{service}`"));
     }
+    let region = at(price, "region");
+    if !region.is_empty() {
+        out.push_str(&format!(", region `{region}`"));
+    }
     out.push_str(".\n");
+    out.push_str(&origin(price));
     let mut table = Table::new(&["  CLASS", ">UNITS", ">USD PER UNIT", ">AMOUNT USD"]);
     let mut sum: i128 = 0;
     let lines = price.get("lines").and_then(Value::as_array).into_iter().flatten();
@@ -219,9 +224,40 @@ fn cost(record: &Value) -> String {
     if record.get("estimated").and_then(Value::as_bool) == Some(true) {
         out.push_str("The usage is an estimate: the answer did not state it.\n");
     }
+    for class in price.get("unpriced").and_then(Value::as_array).into_iter().flatten() {
+        let class = class.as_str().unwrap_or_default();
+        out.push_str(&format!("`{class}` was used and has no rate in that row: it is charged at nothing.\n"));
+    }
     let billed = at(price, "provider_cost");
     if !billed.is_empty() {
         out.push_str(&format!("The provider itself says {billed} USD.\n"));
+    }
+    out
+}
+
+/// Where the rates come from, and why those.
+fn origin(price: &Value) -> String {
+    let rates = match at(price, "rates").as_str() {
+        "" => "its base rates".to_owned(),
+        path => format!("its `{path}`, and the base rates for what that does not state"),
+    };
+    let mut out = match at(price, "price_source").as_str() {
+        "book" => format!("The row is from the price book; the rates are {rates}.\n"),
+        "deployment" => format!("The row is the deployment's own price; the rates are {rates}.\n"),
+        "fallback_price" => {
+            "The price book has no price for this model: the policy's fallback price was taken.\n".to_owned()
+        }
+        "free" => {
+            "The price book has no price for this model: the policy lets such models pass free.\n".to_owned()
+        }
+        _ => String::new(),
+    };
+    let is = |name: &str| price.get(name).and_then(Value::as_bool) == Some(true);
+    if is("several_models") {
+        out.push_str("The answer was billed in parts, each at the row of the model that made it.\n");
+    }
+    if is("failed") {
+        out.push_str("It failed: its tokens are charged, a fee per request is not.\n");
     }
     out
 }

@@ -61,3 +61,26 @@ fn a_refused_request_names_every_window_in_the_way() {
     });
     insta::assert_snapshot!(tell(&record));
 }
+
+/// Rules: S1-06, S4-11, S4-16, S4-19.
+#[test]
+fn the_origin_of_the_rates_is_said() {
+    let told = |price: serde_json::Value| {
+        let record = json!({
+            "id": "0199f3a0-0000-7000-8000-000000000003", "created_at": "2026-11-23T08:15:00Z", "status": "failed",
+            "attributes": { "project": "alpha", "model": "m" }, "list_cost": "0", "effective_cost": "0", "price": price
+        });
+        tell(&record)
+            .lines()
+            .filter(|line| line.contains("row") || line.contains("rate"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    let book = json!({
+        "id": "acme/m@2026-01-01", "tier_index": 1, "tier_context": 250_000, "service_tier": "batch", "region": "eu",
+        "price_source": "book", "rates": "service_tiers.batch.tiers[1]", "unpriced": ["web_search"], "failed": true
+    });
+    let fallback = json!({ "id": "fallback_price:acme/m", "price_source": "fallback_price" });
+    let parts = json!({ "id": "acme/m", "price_source": "deployment", "several_models": true });
+    insta::assert_snapshot!([told(book), told(fallback), told(parts)].join("\n\n"));
+}

@@ -38,13 +38,29 @@ fn any_field_can_be_overridden() {
     assert_eq!(budget.raise.as_ref().unwrap().amount, 1_000_000_000);
 }
 
+/// Rules: S0-02, V T15.
+#[test]
+fn a_switch_in_the_environment_reads_as_people_write_it() {
+    let enabled = |text: &str| {
+        let read = read_with(FILE, &[("BURSAR_THROTTLE__ENABLED", text)]);
+        read.map(|checked| checked.config.throttle.enabled).map_err(drop)
+    };
+    for on in ["true", "1", "yes", "on", " TRUE ", "Yes", "ON"] {
+        assert_eq!(enabled(on), Ok(true), "{on}");
+    }
+    for off in ["false", "0", "no", "off", " Off"] {
+        assert_eq!(enabled(off), Ok(false), "{off}");
+    }
+    assert_eq!(enabled("perhaps"), Err(()));
+}
+
 #[test]
 fn mistakes_in_overrides_name_the_variable() {
     let variables = [
         ("BURSAR_SERVER__LISTEN", "nowhere"),
         ("BURSAR_SERVR__LISTEN", "127.0.0.1:1"),
         ("BURSAR_THROTTLE__ENABLE", "true"),
-        ("BURSAR_THROTTLE__SHADOW", "yes"),
+        ("BURSAR_THROTTLE__SHADOW", "perhaps"),
         ("BURSAR_BUDGETS__NONESUCH__LIMIT", "5 USD"),
         ("BURSAR_SERVER__LISTEN__PORT", "5"),
     ];
