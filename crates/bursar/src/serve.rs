@@ -9,7 +9,7 @@ pub mod local;
 mod probing;
 mod reconcile;
 mod sealing;
-mod surroundings;
+pub(crate) mod surroundings;
 mod wiring;
 
 pub use control::ControlPlane;
