@@ -2,14 +2,18 @@
 
 mod alerts;
 mod audit;
+mod backups;
 mod balance;
 mod budgets;
 mod calls;
 mod checks;
+mod credentials;
+mod export;
 mod keys;
 mod kill;
 mod ledger;
 mod prices;
+mod probe;
 mod projects;
 mod providers;
 mod reload;
@@ -19,11 +23,15 @@ mod reservations;
 mod simulate;
 mod throttle;
 mod usage;
+mod usage_reports;
 mod users;
 
+pub use probe::{Probe, Probed};
+
 use crate::state::State;
-use crate::{health, metrics};
+use crate::{health, idempotency, metrics};
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use std::sync::Arc;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -58,13 +66,18 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(kill::routes())
         .merge(simulate::routes())
         .merge(requests::routes())
+        .merge(export::routes())
         .merge(usage::routes())
         .merge(reservations::routes())
+        .merge(usage_reports::routes())
         .merge(ledger::routes())
         .merge(providers::routes())
+        .merge(credentials::routes())
+        .merge(probe::routes())
         .merge(prices::routes())
         .merge(reprice::routes())
         .merge(throttle::routes())
+        .merge(backups::routes())
         .merge(reload::routes())
         .merge(alerts::routes())
         .merge(audit::routes());
@@ -81,6 +94,7 @@ pub fn router(state: Arc<State>) -> Router {
         .route("/health", get(health::readyz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::answer))
+        .layer(from_fn_with_state(Arc::clone(&state), idempotency::repeat))
         .with_state(state)
 }
 

@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
 use bursar_govern::keys::HashedSecret;
-use bursar_store::settings::Role;
+use bursar_store::settings::{KeyHash, Role};
 use std::sync::Arc;
 
 /// The bearer of a valid token: the actor of what is done.
@@ -28,12 +28,8 @@ impl FromRequestParts<Arc<State>> for Actor {
         let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let presented = header.and_then(|text| text.strip_prefix("Bearer ")).ok_or_else(refuse)?;
         let hash = HashedSecret::of(presented.trim());
-        let snapshot = state.settings.snapshot()?;
         let now = state.now();
-        let token = snapshot
-            .tokens
-            .iter()
-            .find(|token| token.hash.is_some_and(|stored| HashedSecret::from_bytes(stored.0).is_same(&hash)));
+        let token = state.settings.token_of(KeyHash(*hash.as_bytes()))?;
         let token = token.filter(|token| token.expires_at.is_none_or(|at| now < at)).ok_or_else(refuse)?;
         let reads = matches!(parts.method, Method::GET | Method::HEAD);
         match token.role {

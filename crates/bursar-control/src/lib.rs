@@ -6,18 +6,22 @@
 pub mod alert;
 mod api;
 mod auth;
+pub mod backup;
 mod drain;
+pub mod export;
 mod health;
+mod idempotency;
 mod kill;
 mod metrics;
 mod observer;
 mod page;
 mod problem;
+mod reports;
 pub mod simulate;
 mod state;
 pub mod throttle;
 
-pub use api::{openapi, router};
+pub use api::{Probe, Probed, openapi, router};
 pub use drain::{DrainError, Drainer};
 pub use kill::{EXPIRING_S, KillOrder};
 pub use metrics::Metrics;

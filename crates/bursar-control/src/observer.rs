@@ -27,7 +27,12 @@ impl Watcher {
     /// A watcher that counts into `metrics`.
     #[must_use]
     pub fn new(metrics: Arc<Metrics>) -> Arc<Self> {
-        Arc::new(Self { metrics, waiting: Mutex::default(), dropped: AtomicU64::new(0), refusals: Refusals::default() })
+        Arc::new(Self {
+            metrics,
+            waiting: Mutex::default(),
+            dropped: AtomicU64::new(0),
+            refusals: Refusals::default(),
+        })
     }
     /// What waits, for the drainer.
     #[must_use]

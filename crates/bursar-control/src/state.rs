@@ -4,6 +4,7 @@ use arc_swap::ArcSwap;
 use bursar_core::Timestamp;
 use bursar_govern::assemble::{self, AssembleError, Installed};
 use bursar_govern::budget::BudgetDocument;
+use bursar_govern::idempotency::Replies;
 use bursar_govern::{Directory, Governor};
 use bursar_ledger::Outcome;
 use bursar_store::records::Records;
@@ -12,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::alert::AlertDesk;
+use crate::api::Probe;
 use crate::kill::KillDesk;
 use crate::metrics::Metrics;
 use crate::throttle::{House, Throttler};
@@ -35,6 +37,8 @@ pub struct State {
     pub alerts: AlertDesk,
     revision: AtomicU64,
     reload: OnceLock<Reload>,
+    pub(crate) replies: OnceLock<Arc<Replies>>,
+    pub(crate) probe: OnceLock<Probe>,
 }
 
 /// Reads the configuration again and brings settings and providers in line with it; what is wrong, in words.
@@ -75,6 +79,8 @@ impl State {
             alerts: AlertDesk::default(),
             revision: AtomicU64::new(0),
             reload: OnceLock::new(),
+            replies: OnceLock::new(),
+            probe: OnceLock::new(),
         })
     }
     /// Now, by the governor's clock.
@@ -86,6 +92,18 @@ impl State {
     pub fn reload_by(&self, reload: Reload) {
         if self.reload.set(reload).is_err() {
             tracing::error!("the way to reload was set before");
+        }
+    }
+    /// Sets where the answers of repeated requests are kept; the first one counts.
+    pub fn repeat_by(&self, replies: Arc<Replies>) {
+        if self.replies.set(replies).is_err() {
+            tracing::error!("where answers are kept was set before");
+        }
+    }
+    /// Sets how providers are asked whether they answer; the first one counts.
+    pub fn probe_by(&self, probe: Probe) {
+        if self.probe.set(probe).is_err() {
+            tracing::error!("the way to ask providers was set before");
         }
     }
     /// Reads the configuration again. A configuration with mistakes leaves the old one in force.

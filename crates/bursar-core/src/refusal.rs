@@ -197,7 +197,7 @@ pub struct Refusal {
     /// Seconds after which a retry can help.
     pub retry_after_s: Option<u64>,
     /// The kill switch that stopped it.
-    pub stopped: Option<Stopped>,
+    pub stopped: Option<Box<Stopped>>,
 }
 
 /// The kill switch that a refused request ran into.

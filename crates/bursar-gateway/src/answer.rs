@@ -2,6 +2,7 @@
 
 use crate::body::AnswerBody;
 use bursar_core::{RequestId, Usd};
+use bursar_govern::fit::OutputLimit;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use std::sync::Arc;
@@ -22,8 +23,12 @@ pub struct Told {
     pub fallback: Option<String>,
     /// What is left in the tightest hard window that counts money.
     pub remaining: Option<Usd>,
+    /// The output limit that went upstream instead of the client's.
+    pub output_limit: Option<OutputLimit>,
     /// Budgets near their limit, with tenths of a percent.
     pub warnings: Vec<(Arc<str>, Option<i64>)>,
+    /// Where the limits of the key stand, as headers of the client's format.
+    pub rate_limits: Vec<(&'static str, String)>,
     /// List cost, where it is known before the head is sent.
     pub cost: Option<Usd>,
 }
@@ -70,11 +75,18 @@ pub fn pass_head(response: &mut Answer, upstream: &HeaderMap, told: &Told, lengt
     put("x-bursar-request-id", told.request_id.to_string());
     put("x-bursar-provider", told.provider.clone());
     put("x-bursar-model", told.model.clone());
+    // The client's own limit, where it has one, is what it can act on: it replaces what the provider says of the shared one.
+    for (name, value) in &told.rate_limits {
+        put(name, value.clone());
+    }
     if let Some(fallback) = &told.fallback {
         put("x-bursar-fallback", fallback.clone());
     }
     if let Some(remaining) = told.remaining {
         put("x-bursar-remaining-usd", remaining.to_string());
+    }
+    if let Some(limit) = told.output_limit {
+        put("x-bursar-output-limit", limit.to_string());
     }
     if let Some(cost) = told.cost {
         put("x-bursar-cost-usd", cost.to_string());
@@ -82,6 +94,13 @@ pub fn pass_head(response: &mut Answer, upstream: &HeaderMap, told: &Told, lengt
     if !told.warnings.is_empty() {
         put("x-bursar-budget-warning", warnings(&told.warnings));
     }
+}
+
+/// The provider's own id of its answer.
+pub(crate) fn upstream_id(headers: &HeaderMap) -> Option<String> {
+    let names = ["x-request-id", "request-id", "x-goog-request-id", "apim-request-id"];
+    let value = names.iter().find_map(|name| headers.get(*name))?;
+    value.to_str().ok().map(|id| id.chars().take(128).collect())
 }
 
 fn warnings(warnings: &[(Arc<str>, Option<i64>)]) -> String {

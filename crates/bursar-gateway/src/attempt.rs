@@ -1,4 +1,4 @@
-//! The attempts of one request: admit, send, and pass the answer on, or go on to the next deployment.
+//! One attempt: send what was admitted, and pass the answer on or say what else may be done.
 
 use crate::answer::{self, Answer, Told};
 use crate::body::AnswerBody;
@@ -6,20 +6,23 @@ use crate::collect::{Collected, collect};
 use crate::cut;
 use crate::exchange::Worker;
 use crate::finale::Finale;
+use crate::health::{self, Outlook};
 use crate::intake::Body;
 use crate::refusal;
 use crate::request::{self, BuildError};
 use crate::stream::GovernedStream;
 use crate::upstream::UpstreamError;
-use bursar_core::limits::ATTEMPTS_MAX;
 use bursar_core::{Code, Refusal, RequestId};
-use bursar_govern::admit::{Admitted, Ask, NotAdmitted};
+use bursar_govern::admit::Admitted;
+use bursar_govern::circuit::Went;
 use bursar_govern::directory::Timeouts;
+use bursar_govern::fit::Wish;
 use bursar_govern::identify::Caller;
 use bursar_govern::kill::{Cut, CutBy};
 use bursar_govern::reservation::{BrokenBy, Sent};
-use bursar_govern::route::{Deployment, Skipped};
-use bursar_govern::story::{Status, Story};
+use bursar_govern::route::Deployment;
+use bursar_govern::story::{AttemptEnd, Status, Story};
+use bursar_wire::route::Framing;
 use bursar_wire::{BodyKind, Facts, Meter, SpendRoute, UsageStripper};
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -38,83 +41,42 @@ pub struct Errand {
     pub(crate) caller: Caller,
     pub(crate) parts: Parts,
     pub(crate) body: Body,
+    /// What the client allows where the request does not fit.
+    pub(crate) wish: Wish,
     pub(crate) deployments: Vec<Deployment>,
     /// Cancelled when the client left.
     pub(crate) gone: CancellationToken,
 }
 
 /// What became of one attempt.
-enum Tried {
+pub(crate) enum Tried {
     /// The client has its answer.
     Answered(Answer),
-    /// Another deployment may do; if there is none, this is the answer.
-    Next(Box<Story>, Failure),
+    /// Another deployment may do, or this one later; if not, this is the answer.
+    Next(Box<Story>, Failure, Outlook),
 }
 
 /// What the client gets when no other deployment is left.
-enum Failure {
+pub(crate) enum Failure {
     /// An answer of Bursar's own.
     Own(Refusal),
     /// The provider's own error, unchanged.
     Passed(Answer),
 }
 
-/// Tries the deployments in order.
-pub async fn run(errand: Errand, mut story: Box<Story>) -> Answer {
-    let format = errand.route.format;
-    let gateway = Arc::clone(&errand.worker.gateway);
-    let governor = &gateway.governor;
-    let mut failure: Option<Failure> = None;
-    for deployment in errand.deployments.iter().take(usize::from(ATTEMPTS_MAX)) {
-        let credential = request::choose(&deployment.provider, story.request_id);
-        let served = deployment.upstream_model.as_deref().unwrap_or(&errand.facts.model);
-        let bound = errand.facts.bound_for(served);
-        let ask = Ask { deployment, credential, bound: &bound, may_wait: may_wait(&errand.parts.headers) };
-        let admitted = match governor.admit(story, &errand.caller, ask, &errand.gone).await {
-            Ok(admitted) => admitted,
-            Err(NotAdmitted::ClientLeft(story)) => {
-                governor.end(story, Status::Cancelled);
-                return answer::text(StatusCode::REQUEST_TIMEOUT, "the client left\n");
-            }
-            Err(NotAdmitted::Refused(story, no)) => return refusal::answer(&gateway, format, story, no),
-            Err(NotAdmitted::TryNext(told, no)) => {
-                story = told;
-                failure = Some(Failure::Own(no));
-                continue;
-            }
-        };
-        match send(&errand, deployment, credential.map(|c| &**c), admitted).await {
-            Tried::Answered(answer) => return answer,
-            Tried::Next(told, why) => {
-                story = told;
-                failure = Some(why);
-            }
-        }
-    }
-    match failure {
-        Some(Failure::Passed(answer)) => {
-            story.status_code = Some(answer.status().as_u16());
-            governor.end(story, Status::Failed);
-            answer
-        }
-        Some(Failure::Own(no)) => refusal::answer(&gateway, format, story, no),
-        None => {
-            let no = Refusal::new(Code::NoDeployment, story.request_id, "no usable deployment is left");
-            refusal::answer(&gateway, format, story, no)
-        }
-    }
-}
-
-async fn send(
+/// Sends what was admitted.
+pub(crate) async fn send(
     errand: &Errand,
     deployment: &Deployment,
     credential: Option<&bursar_govern::directory::Credential>,
     admitted: Admitted,
 ) -> Tried {
-    let Admitted { mut reservation, tightest_usd, warnings, mut cut } = admitted;
+    let Admitted { mut reservation, tightest_usd, warnings, output_limit, mut cut } = admitted;
     let request_id = reservation.id().map_or(RequestId::from_u128(0), |id| id.request);
     let body = errand.body.bytes.clone();
-    let upstream = request::build(&errand.route, &errand.facts, &errand.parts, body, deployment, credential);
+    let limit = output_limit.map(|lowered| lowered.limit);
+    let upstream =
+        request::build(&errand.route, &errand.facts, &errand.parts, body, deployment, credential, limit);
     let upstream = match upstream {
         Ok(upstream) => upstream,
         Err(error) => {
@@ -137,7 +99,12 @@ async fn send(
         model: deployment.upstream_model.as_deref().unwrap_or(&errand.facts.model).to_owned(),
         fallback: reservation.story().and_then(|story| fallback(story)),
         remaining: tightest_usd,
+        output_limit,
         warnings,
+        rate_limits: reservation
+            .story()
+            .map(|story| bursar_wire::rate_limit_headers(story.api_format, &story.rate_limits))
+            .unwrap_or_default(),
         cost: None,
     };
     if errand.gone.is_cancelled() {
@@ -145,7 +112,7 @@ async fn send(
         return Tried::Answered(answer::text(StatusCode::REQUEST_TIMEOUT, "the client left\n"));
     }
     let timeouts = deployment.provider.timeouts;
-    let sent = reservation.sent();
+    let mut sent = reservation.sent();
     let answered = tokio::select! {
         answered = errand.worker.upstream.send(upstream, timeouts.connect, timeouts.first_byte) => answered,
         by = cut.cut() => {
@@ -169,13 +136,17 @@ async fn send(
         Err(UpstreamError::Broken(error)) => {
             tracing::warn!(provider = %deployment.provider.name, %error, "broke off before an answer");
             let message = format!("the provider {} broke off before an answer", deployment.provider.name);
-            fail(sent.unknown(message.clone()), Code::UpstreamUnreachable, request_id, &message, errand)
+            sent.went(Went::Badly);
+            let story = sent.unknown(message.clone());
+            silent(story, deployment, Code::UpstreamUnreachable, request_id, &message, errand)
         }
         Err(UpstreamError::Timeout(after)) => {
             let seconds = after.as_secs();
             let message =
                 format!("the provider {} did not answer within {seconds} s", deployment.provider.name);
-            fail(sent.unknown(message.clone()), Code::UpstreamTimeout, request_id, &message, errand)
+            sent.went(Went::Badly);
+            let story = sent.unknown(message.clone());
+            silent(story, deployment, Code::UpstreamTimeout, request_id, &message, errand)
         }
     }
 }
@@ -193,10 +164,11 @@ async fn pass(
     let governor = &errand.worker.gateway.governor;
     let status = head.status;
     let now = governor.now();
+    sent.went(health::went(&deployment.provider, status, &head.headers));
     if let Some(story) = sent.story() {
         story.first_byte_at = Some(now);
         story.status_code = Some(status.as_u16());
-        story.upstream_request_id = upstream_id(&head.headers);
+        story.upstream_request_id = answer::upstream_id(&head.headers);
         story.status = Status::Streaming;
         if let Some(attempt) = story.attempt() {
             attempt.status_code = Some(status.as_u16());
@@ -210,13 +182,14 @@ async fn pass(
     if let Some(encoding) = encoding {
         meter = meter.with_encoding(encoding);
     }
-    let streams = status.is_success() && kind != BodyKind::Json;
+    let in_array = errand.facts.stream && errand.route.framing == Framing::JsonArray;
+    let streams = status.is_success() && (kind != BodyKind::Json || in_array);
     let mut ahead = VecDeque::new();
     if !streams {
         match collect(&mut upstream, timeouts.idle, Some(&mut cut)).await {
             Collected::All(bytes) => {
                 meter.feed(&bytes);
-                return whole(errand, sent, meter, &head.headers, status, bytes, told);
+                return whole(errand, deployment, sent, meter, &head.headers, status, bytes, told);
             }
             Collected::More(chunks) => ahead = chunks,
             Collected::Broken(chunks, by) => {
@@ -246,8 +219,10 @@ async fn pass(
 }
 
 /// A complete answer in hand: settled before its head is sent, so that the head can say what it cost.
+#[expect(clippy::too_many_arguments, reason = "an answer in its parts, each used once")]
 fn whole(
     errand: &Errand,
+    deployment: &Deployment,
     sent: Sent,
     meter: Meter,
     headers: &HeaderMap,
@@ -262,9 +237,11 @@ fn whole(
     let mut answer = Response::new(AnswerBody::whole(bytes));
     *answer.status_mut() = status;
     answer::pass_head(&mut answer, headers, &told, false);
+    let outlook = health::outlook(&deployment.provider, status, headers, &reading);
     match story {
-        Some(story) if !status.is_success() && another_may_do(status) => {
-            Tried::Next(story, Failure::Passed(answer))
+        // Where the error was billed, another try would be billed beside it.
+        Some(story) if !status.is_success() && outlook.another_may_do && is_unbilled(&story) => {
+            Tried::Next(story, Failure::Passed(answer), outlook)
         }
         Some(story) => {
             let end = if status.is_success() { story.status } else { Status::Failed };
@@ -291,7 +268,8 @@ pub async fn pass_free(
     };
     let credential = request::choose(&deployment.provider, request_id);
     let credential = credential.map(|credential| &**credential);
-    let upstream = match request::build(route, facts, parts, body.bytes.clone(), deployment, credential) {
+    let upstream = match request::build(route, facts, parts, body.bytes.clone(), deployment, credential, None)
+    {
         Ok(upstream) => upstream,
         Err(error) => return refuse(Code::NoDeployment, error.to_string()),
     };
@@ -314,7 +292,9 @@ pub async fn pass_free(
                 model: deployment.upstream_model.as_deref().unwrap_or(&facts.model).to_owned(),
                 fallback: None,
                 remaining: None,
+                output_limit: None,
                 warnings: Vec::new(),
+                rate_limits: Vec::new(),
                 cost: None,
             };
             answer::pass_head(&mut answer, &head.headers, &told, false);
@@ -334,6 +314,7 @@ fn cut_off(errand: &Errand, story: Option<Box<Story>>, request_id: RequestId, by
     cut::answer(&errand.worker.gateway, errand.route.format, story, request_id, by)
 }
 
+/// Nothing was billed: another deployment may do, and this one soon.
 fn next(
     story: Option<Box<Story>>,
     code: Code,
@@ -342,13 +323,29 @@ fn next(
     errand: &Errand,
 ) -> Tried {
     let refusal = Refusal::new(code, request_id, message);
+    let outlook = Outlook { another_may_do: true, soon: code == Code::UpstreamUnreachable, after: None };
     match story {
-        Some(mut story) => {
-            let provider = story.attempts.last().map(|attempt| attempt.provider.clone()).unwrap_or_default();
-            story.skipped.push(Skipped { provider, reason: "unreachable" });
-            Tried::Next(story, Failure::Own(refusal))
-        }
+        Some(story) => Tried::Next(story, Failure::Own(refusal), outlook),
         None => Tried::Answered(refusal::plain(&errand.worker.gateway, errand.route.format, &refusal)),
+    }
+}
+
+/// Nothing came after the request was sent, and whether it is billed is unknown: the end of the request, unless the
+/// operator wants another deployment asked all the same.
+fn silent(
+    story: Option<Box<Story>>,
+    deployment: &Deployment,
+    code: Code,
+    request_id: RequestId,
+    message: &str,
+    errand: &Errand,
+) -> Tried {
+    match story {
+        Some(story) if deployment.provider.next_after_silence => {
+            let outlook = Outlook { another_may_do: true, soon: false, after: None };
+            Tried::Next(story, Failure::Own(Refusal::new(code, request_id, message)), outlook)
+        }
+        story => fail(story, code, request_id, message, errand),
     }
 }
 
@@ -370,24 +367,24 @@ fn fail(
     Tried::Answered(answer::from_wire(made))
 }
 
+/// Whether the last attempt cost nothing.
+fn is_unbilled(story: &Story) -> bool {
+    story.attempts.last().is_none_or(|told| told.end == Some(AttemptEnd::Released))
+}
+
+/// Who was passed over or failed before the attempt that runs, and why: `a; throttled, b; 503`.
 fn fallback(story: &Story) -> Option<String> {
-    let names: Vec<String> = story.skipped.iter().map(|s| format!("{}; {}", s.provider, s.reason)).collect();
+    let skipped = story.skipped.iter().map(|skipped| match skipped.provider.as_str() {
+        "" => format!("{}; {}", skipped.model, skipped.reason),
+        provider => format!("{provider}; {}", skipped.reason),
+    });
+    let before = story.attempts.len().saturating_sub(1);
+    let failed = story.attempts.iter().take(before).map(|told| match (told.status_code, &told.end) {
+        (Some(status), _) => format!("{}; {status}", told.provider),
+        (None, Some(AttemptEnd::Suspense)) => format!("{}; no_answer", told.provider),
+        (None, _) => format!("{}; unreachable", told.provider),
+    });
+    let mut names: Vec<String> = skipped.chain(failed).collect();
+    names.dedup();
     (!names.is_empty()).then(|| names.join(", "))
-}
-
-/// Errors of a provider that another deployment may not have.
-fn another_may_do(status: StatusCode) -> bool {
-    status.is_server_error()
-        || status == StatusCode::TOO_MANY_REQUESTS
-        || status == StatusCode::REQUEST_TIMEOUT
-}
-
-fn may_wait(headers: &HeaderMap) -> bool {
-    headers.get("x-bursar-fit").is_none_or(|value| value.as_bytes() != b"none")
-}
-
-fn upstream_id(headers: &HeaderMap) -> Option<String> {
-    let names = ["x-request-id", "request-id", "x-goog-request-id", "apim-request-id"];
-    let value = names.iter().find_map(|name| headers.get(*name))?;
-    value.to_str().ok().map(|id| id.chars().take(128).collect())
 }

@@ -1,15 +1,19 @@
 //! One client request, from its head to the head of its answer: which path it takes, who asks, what it is about.
 
+use crate::address;
 use crate::answer::{self, Answer};
 use crate::attempt::{self, Errand};
+use crate::chain;
+use crate::idempotency::{self, Repeat};
 use crate::intake::{Intake, IntakeError};
 use crate::limits::CONTROL_WAIT;
 use crate::refusal;
+use crate::server::Door;
 use crate::upstream::{TlsError, Upstream};
 use crate::{Gateway, models};
 use bursar_core::{ApiFormat, Code, Refusal};
+use bursar_govern::idempotency::Place;
 use bursar_govern::identify::{self, Caller, Claims};
-use bursar_govern::route::Asked;
 use bursar_govern::story::Story;
 use bursar_wire::route::check_headers;
 use bursar_wire::{Route, SpendRoute, client_keys, read_facts, route};
@@ -28,6 +32,7 @@ pub struct Worker {
     pub(crate) upstream: Upstream,
     intake: Intake,
     tasks: TaskTracker,
+    door: Door,
 }
 
 impl Worker {
@@ -35,9 +40,17 @@ impl Worker {
     ///
     /// # Errors
     /// [`TlsError`].
-    pub fn new(gateway: Arc<Gateway>) -> Result<Self, TlsError> {
+    pub fn new(gateway: Arc<Gateway>, door: Door) -> Result<Self, TlsError> {
         let intake = gateway.intake.clone();
-        Ok(Self { gateway, upstream: Upstream::new()?, intake, tasks: TaskTracker::new() })
+        Ok(Self { gateway, upstream: Upstream::new()?, intake, tasks: TaskTracker::new(), door })
+    }
+    /// Whether this listener answers the path: which of the two planes, where each has a listener of its own.
+    fn answers(&self, path: &str, controls: bool) -> bool {
+        match self.door {
+            Door::Both => true,
+            Door::Clients => !controls || matches!(path, "/livez" | "/readyz" | "/health"),
+            Door::Admin => controls,
+        }
     }
     /// Waits, briefly, for answers that are still read to their end although their clients left.
     pub async fn finish(&self) {
@@ -54,7 +67,12 @@ impl Worker {
 /// Never: what goes wrong is an answer too.
 pub async fn handle(worker: Arc<Worker>, request: Request<Incoming>) -> Result<Answer, Infallible> {
     let (parts, body) = request.into_parts();
-    if worker.gateway.control.serves(parts.uri.path()) {
+    let controls = worker.gateway.control.serves(parts.uri.path());
+    if !worker.answers(parts.uri.path(), controls) {
+        let message = "nothing is served at this path here: `server.admin_listen` is a listener of its own\n";
+        return Ok(answer::text(StatusCode::NOT_FOUND, message));
+    }
+    if controls {
         return Ok(control(&worker, parts, body).await);
     }
     let found = route(parts.method.as_str(), parts.uri.path(), parts.uri.query());
@@ -103,6 +121,10 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     if let Err(error) = check_headers(&parts.headers) {
         return refuse(story, error.refusal(request_id));
     }
+    let wish = match crate::fit::wish(&parts.headers, request_id) {
+        Ok(wish) => wish,
+        Err(refusal) => return refuse(story, refusal),
+    };
     let body = match worker.intake.read(&parts.headers, body).await {
         Ok(body) => body,
         Err(error) => return refuse(story, intake_refusal(error, request_id)),
@@ -123,23 +145,26 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     if let Err(refusal) = identify::permit(&caller.key, format, &facts.model, request_id) {
         return refuse(story, refusal);
     }
-    let directory = governor.directory();
-    let throttled = governor.throttled();
-    let found = bursar_govern::route::route(
-        &directory,
-        &throttled,
-        story.created_at,
-        &Asked {
-            key: &caller.key,
-            format,
-            model: &facts.model,
-            request_id,
-            allow_fallback: allows_fallback(&parts.headers),
-        },
-    );
+    let may_fall_back = match may_fall_back(&parts.headers) {
+        Ok(may) => may,
+        Err(message) => return refuse(story, Refusal::new(Code::BadInput, request_id, message)),
+    };
+    let place = match idempotency::begin(&worker, &story, &parts, &body.bytes).await {
+        Repeat::First(place) => place,
+        Repeat::Again(first, answer) => return idempotency::again(&worker, story, first, answer),
+        Repeat::Refused(refusal) => return refuse(story, refusal),
+    };
+    story.reply = place.as_ref().map(Place::outcome);
+    if let Err(refusal) = governor.enter(&mut story, &caller) {
+        return refuse(story, refusal);
+    }
+    let found = governor.route(&caller.key, &facts, may_fall_back, request_id, story.created_at);
     let found = match found {
         Ok(found) => found,
-        Err(refusal) => return refuse(story, refusal),
+        Err(none) => {
+            story.skipped = none.skipped;
+            return refuse(story, none.refusal);
+        }
     };
     story.skipped = found.skipped;
 
@@ -149,9 +174,10 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     let left = gone.clone().drop_guard();
     let (tx, rx) = tokio::sync::oneshot::channel();
     let tasks = worker.tasks.clone();
-    let errand = Errand { worker, route, facts, caller, parts, body, deployments: found.deployments, gone };
+    let errand =
+        Errand { worker, route, facts, caller, parts, body, wish, deployments: found.deployments, gone };
     tasks.spawn(async move {
-        let answer = attempt::run(errand, story).await;
+        let answer = idempotency::finish(place, chain::run(errand, story).await);
         // A client that left drops the answer here, which settles it.
         drop(tx.send(answer));
     });
@@ -180,15 +206,9 @@ async fn count_tokens(worker: &Arc<Worker>, route: &SpendRoute, parts: Parts, bo
     if let Err(refusal) = governor.not_killed(&caller, format, &facts.model, request_id) {
         return refuse(refusal);
     }
-    let directory = governor.directory();
-    let throttled = governor.throttled();
-    let found = bursar_govern::route::route(
-        &directory,
-        &throttled,
-        governor.now(),
-        &Asked { key: &caller.key, format, model: &facts.model, request_id, allow_fallback: true },
-    );
+    let found = governor.route(&caller.key, &facts, true, request_id, governor.now());
     let chosen = found
+        .map_err(|none| none.refusal)
         .and_then(|found| governor.first_not_killed(&caller, &facts.model, found.deployments, request_id));
     match chosen {
         Ok(Some(deployment)) => {
@@ -217,10 +237,16 @@ pub(crate) fn recognise(
     };
     let keys = client_keys(&parts.headers, parts.uri.path(), parts.uri.query());
     let presented = keys.first().map(|found| &*found.key);
-    worker.gateway.governor.identify(request_id, presented, &claims)
+    let caller = worker.gateway.governor.identify(request_id, presented, &claims)?;
+    let address = address::of_client(parts, &worker.gateway.trusted_proxies);
+    identify::permit_address(&caller.key, address, request_id)?;
+    Ok(caller)
 }
 
-async fn control(worker: &Worker, parts: Parts, body: Incoming) -> Answer {
+async fn control(worker: &Worker, mut parts: Parts, body: Incoming) -> Answer {
+    if let Some(address) = address::of_client(&parts, &worker.gateway.trusted_proxies) {
+        parts.extensions.insert(address);
+    }
     let body = match worker.intake.read(&parts.headers, body).await {
         Ok(body) => body,
         Err(error) => return answer::text(StatusCode::BAD_REQUEST, &format!("{error}\n")),
@@ -232,10 +258,14 @@ async fn control(worker: &Worker, parts: Parts, body: Incoming) -> Answer {
     }
 }
 
-/// Whether the client is content with another deployment than the first.
-fn allows_fallback(headers: &HeaderMap) -> bool {
-    let said = headers.get("x-bursar-allow-fallback").and_then(|value| value.to_str().ok());
-    !said.is_some_and(|word| word.trim().eq_ignore_ascii_case("false"))
+/// What `x-bursar-allow-fallback` says.
+fn may_fall_back(headers: &HeaderMap) -> Result<bool, &'static str> {
+    match headers.get("x-bursar-allow-fallback").map(|value| value.as_bytes().trim_ascii()) {
+        None => Ok(true),
+        Some(word) if word.eq_ignore_ascii_case(b"true") => Ok(true),
+        Some(word) if word.eq_ignore_ascii_case(b"false") => Ok(false),
+        Some(_) => Err("the value of x-bursar-allow-fallback is neither `true` nor `false`"),
+    }
 }
 
 fn note_headers(story: &mut Story, headers: &HeaderMap) {

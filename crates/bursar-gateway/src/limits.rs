@@ -16,8 +16,8 @@ pub const COLLECTED_ANSWER_BYTES_MAX: usize = 1024 * 1024;
 pub const CONNECTIONS_PER_WORKER_MAX: usize = 16 * 1_024;
 /// HTTP/2 streams of one client connection.
 pub const HTTP2_STREAMS_MAX: u32 = 1_000;
-/// How long a shutdown waits for requests in flight before it cuts them and settles as estimated.
-pub const DRAIN: Duration = Duration::from_secs(30);
+/// How long a cut client may take to read the end of its answer at a shutdown: it is one event on an open connection.
+pub const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long an admin request may take.
 pub const CONTROL_WAIT: Duration = Duration::from_secs(30);
 /// How long to wait after a failed accept.

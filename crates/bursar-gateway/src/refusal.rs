@@ -12,7 +12,8 @@ pub fn answer(gateway: &Gateway, format: ApiFormat, story: Box<Story>, refusal: 
         RefusalStatus::Native if story.retries_on_429 => RefusalStatus::Always402,
         other => other,
     };
-    let made = refuse(format, &refusal, style);
+    let mut made = refuse(format, &refusal, style);
+    made.headers.extend(bursar_wire::rate_limit_headers(format, &story.rate_limits));
     gateway.governor.refuse(story, refusal, made.status);
     from_wire(made)
 }

@@ -47,7 +47,7 @@ pub fn choose(provider: &Provider, request_id: RequestId) -> Option<&Arc<Credent
     })
 }
 
-/// Builds the upstream request for a deployment.
+/// Builds the upstream request for a deployment; `output_limit` goes in the place of the client's own.
 ///
 /// # Errors
 /// See [`BuildError`].
@@ -58,6 +58,7 @@ pub fn build(
     body: Bytes,
     deployment: &Deployment,
     credential: Option<&Credential>,
+    output_limit: Option<u64>,
 ) -> Result<Request<Full<Bytes>>, BuildError> {
     let mut splices = Vec::new();
     if facts.stream && !facts.asks_usage {
@@ -66,6 +67,7 @@ pub fn build(
     if let Some(name) = &deployment.upstream_model {
         splices.push(Splice::Model(name.to_string()));
     }
+    splices.extend(output_limit.map(Splice::OutputLimit));
     let body =
         if splices.is_empty() { body } else { splice(body, facts, &splices).map_err(BuildError::Splice)? };
     let model = deployment.upstream_model.as_deref().unwrap_or(&facts.model);
@@ -82,7 +84,8 @@ pub fn build(
     Ok(request)
 }
 
-fn uri(provider: &Provider, path: &str, query: Option<&str>) -> Result<Uri, BuildError> {
+/// Where a path of the family's is at the provider.
+pub(crate) fn uri(provider: &Provider, path: &str, query: Option<&str>) -> Result<Uri, BuildError> {
     let base = provider.base_url.trim_end_matches('/');
     // A base URL may end in the version that the family's paths begin with.
     let path = match path.strip_prefix('/').and_then(|rest| rest.split_once('/')) {
@@ -93,7 +96,8 @@ fn uri(provider: &Provider, path: &str, query: Option<&str>) -> Result<Uri, Buil
     format!("{base}{path}{query}").parse().map_err(BuildError::Url)
 }
 
-fn authorise(
+/// Puts the credential where the provider's family reads it.
+pub(crate) fn authorise(
     headers: &mut HeaderMap,
     provider: &Provider,
     credential: Option<&Credential>,

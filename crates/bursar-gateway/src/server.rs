@@ -1,7 +1,7 @@
 //! Accepting clients: current-thread workers, one per core, each with its own pool of upstream connections.
 
 use crate::exchange::{self, Worker};
-use crate::limits::{CONNECTIONS_PER_WORKER_MAX, DRAIN, HEADER_READ, HTTP2_STREAMS_MAX};
+use crate::limits::{CONNECTIONS_PER_WORKER_MAX, HEADER_READ, HTTP2_STREAMS_MAX, LAST_WORDS};
 use crate::upstream::TlsError;
 use crate::{Gateway, limits};
 use bursar_core::limits::HEADER_BYTES_MAX;
@@ -13,7 +13,29 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
+
+/// What a listener answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// Everything.
+    Both,
+    /// Clients, and whether the process lives; the admin API has a listener of its own.
+    Clients,
+    /// The admin API, metrics, and whether the process lives.
+    Admin,
+}
+
+/// Where a server listens, and how it ends.
+pub struct Doors<'a> {
+    /// The listener of clients, which is everybody's where there is no other.
+    pub clients: &'a TcpListener,
+    /// The admin API's own listener.
+    pub admin: Option<&'a TcpListener>,
+    /// How long a shutdown waits for requests in flight before it cuts them.
+    pub drain: Duration,
+}
 
 /// The running data plane. Dropping it does not stop it; call [`Server::shutdown`].
 pub struct Server {
@@ -33,29 +55,35 @@ pub enum StartError {
 }
 
 impl Server {
-    /// Serves `listener` with `workers` threads.
+    /// Serves clients with `workers` threads, and the admin API's own listener with one more.
     ///
     /// # Errors
     /// See [`StartError`].
-    pub fn start(gateway: &Arc<Gateway>, listener: &TcpListener, workers: usize) -> Result<Self, StartError> {
-        listener.set_nonblocking(true)?;
+    pub fn start(gateway: &Arc<Gateway>, doors: &Doors<'_>, workers: usize) -> Result<Self, StartError> {
         let (stop, stopped) = watch::channel(false);
         let mut threads = Vec::new();
-        for number in 0..workers.max(1) {
+        let mut begin = |listener: &TcpListener, door: Door, name: String| -> Result<(), StartError> {
+            listener.set_nonblocking(true)?;
             let listener = listener.try_clone()?;
-            let worker = Arc::new(Worker::new(Arc::clone(gateway))?);
-            let stopped = stopped.clone();
+            let worker = Arc::new(Worker::new(Arc::clone(gateway), door)?);
+            let (stopped, drain) = (stopped.clone(), doors.drain);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let thread = std::thread::Builder::new()
-                .name(format!("worker-{number}"))
-                .spawn(move || runtime.block_on(serve(listener, worker, stopped)))?;
-            threads.push(thread);
+            let body = move || runtime.block_on(serve(listener, worker, stopped, drain));
+            threads.push(std::thread::Builder::new().name(name).spawn(body)?);
+            Ok(())
+        };
+        let clients = if doors.admin.is_some() { Door::Clients } else { Door::Both };
+        for number in 0..workers.max(1) {
+            begin(doors.clients, clients, format!("worker-{number}"))?;
+        }
+        if let Some(admin) = doors.admin {
+            begin(admin, Door::Admin, "admin".to_owned())?;
         }
         Ok(Self { workers: threads, stop })
     }
 
-    /// Stops accepting, waits up to [`limits::DRAIN`] for requests in flight, then cuts the rest, which settles them as
-    /// estimated. Blocks; call it off the workers' threads.
+    /// Stops accepting, waits as long as [`Doors::drain`] says for requests in flight, then cuts the rest, which ends
+    /// them in their own format and settles them as estimated. Blocks; call it off the workers' threads.
     pub fn shutdown(self) {
         self.stop.send_replace(true);
         for worker in self.workers {
@@ -66,7 +94,12 @@ impl Server {
     }
 }
 
-async fn serve(listener: TcpListener, worker: Arc<Worker>, mut stopped: watch::Receiver<bool>) {
+async fn serve(
+    listener: TcpListener,
+    worker: Arc<Worker>,
+    mut stopped: watch::Receiver<bool>,
+    drain: Duration,
+) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => {
@@ -84,12 +117,12 @@ async fn serve(listener: TcpListener, worker: Arc<Worker>, mut stopped: watch::R
             accepted = listener.accept() => accepted,
             _ = stopped.wait_for(|stop| *stop) => break,
         };
-        let stream = match accepted {
-            Ok((stream, _peer)) => {
+        let (stream, peer) = match accepted {
+            Ok((stream, peer)) => {
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "cannot set TCP_NODELAY");
                 }
-                stream
+                (stream, peer)
             }
             Err(error) => {
                 // Out of file descriptors, or a connection that ended in the queue: wait a moment, go on.
@@ -99,7 +132,10 @@ async fn serve(listener: TcpListener, worker: Arc<Worker>, mut stopped: watch::R
             }
         };
         let worker = Arc::clone(&worker);
-        let service = service_fn(move |request| exchange::handle(Arc::clone(&worker), request));
+        let service = service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(peer);
+            exchange::handle(Arc::clone(&worker), request)
+        });
         let connection = server_builder().serve_connection(TokioIo::new(stream), service).into_owned();
         let connection = connections.watch(connection);
         tasks.spawn(async move {
@@ -110,9 +146,13 @@ async fn serve(listener: TcpListener, worker: Arc<Worker>, mut stopped: watch::R
         });
     }
     drop(listener);
-    let drained = tokio::time::timeout(DRAIN, connections.shutdown()).await;
-    if drained.is_err() {
+    let mut draining = std::pin::pin!(connections.shutdown());
+    if tokio::time::timeout(drain, &mut draining).await.is_err() {
         tracing::warn!(open = tasks.len(), "cutting what is still in flight");
+        worker.gateway.governor.kills().end_all();
+        if tokio::time::timeout(LAST_WORDS, &mut draining).await.is_err() {
+            tracing::warn!(open = tasks.len(), "some clients did not take the end of their answers");
+        }
     }
     tasks.shutdown().await;
     worker.finish().await;

@@ -2,11 +2,14 @@
 
 use crate::body::BrokenAnswer;
 use crate::finale::Finale;
-use bursar_core::RequestId;
+use bursar_core::{Refusal, RequestId};
 use bursar_govern::Governor;
+use bursar_govern::hold::KeptAhead;
+use bursar_govern::idempotency::Place;
 use bursar_govern::kill::{Cut, CutBy};
 use bursar_govern::reservation::{BrokenBy, Sent};
 use bursar_govern::story::Status;
+use bursar_wire::strip::Pieces;
 use bursar_wire::{Meter, UsageStripper};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming};
@@ -19,6 +22,8 @@ use tokio::time::{Instant, Sleep};
 
 /// How often progress renews the reservation's deadline.
 const RENEW_EVERY: Duration = Duration::from_secs(60);
+/// What the record says of an answer that its hold did not suffice for.
+const SHORT: &str = "the answer was ended because no more of it could be held";
 
 /// The answer, its meter, and the reservation that it will settle.
 pub struct GovernedStream {
@@ -34,6 +39,10 @@ pub struct GovernedStream {
     renewed: Instant,
     alarm: Pin<Box<Sleep>>,
     ending: Option<Ending>,
+    /// Why the answer ends at the next place where it can: no more of it can be held.
+    short: Option<Box<Refusal>>,
+    /// Dropped after the end was settled: what a repeat of the request gets.
+    place: Option<Place>,
 }
 
 /// What the end of the answer needs.
@@ -68,7 +77,14 @@ impl GovernedStream {
             renewed: now,
             alarm: Box::pin(tokio::time::sleep_until(now + idle)),
             ending: Some(Ending { governor, sent, meter, stripper, cut: None, finale: None }),
+            short: None,
+            place: None,
         }
+    }
+
+    /// Holds the request's idempotency key until the stream has ended.
+    pub(crate) fn hold(&mut self, place: Option<Place>) {
+        self.place = place;
     }
 
     /// Ends when `cut` rings: with a last event where the stream can take one, else broken off.
@@ -97,8 +113,8 @@ impl GovernedStream {
                 return Poll::Ready(Some(Ok(Frame::data(piece))));
             }
             if let Some(chunk) = this.ahead.pop_front() {
-                if let Some(ending) = this.ending.as_mut() {
-                    ending.pass(chunk, &mut this.out);
+                if let Err(broken) = this.pass(chunk) {
+                    return Poll::Ready(Some(Err(broken)));
                 }
                 continue;
             }
@@ -125,10 +141,9 @@ impl GovernedStream {
                     this.end(None);
                 }
                 Poll::Pending if let Poll::Ready(by) = ending.poll_cut(cx) => {
-                    this.upstream = None;
-                    let ending = this.ending.take();
-                    if !ending.is_some_and(|ending| ending.cut_off(&by, &mut this.out)) {
-                        return Poll::Ready(Some(Err(BrokenAnswer(by.as_str()))));
+                    let refusal = by.refusal(ending.request_id());
+                    if let Err(broken) = this.cut_off(refusal, by.as_str()) {
+                        return Poll::Ready(Some(Err(broken)));
                     }
                 }
                 Poll::Pending => match this.poll_idle(cx) {
@@ -140,6 +155,42 @@ impl GovernedStream {
                 },
             }
         }
+    }
+
+    /// Meters a chunk and passes it on; where no more of the answer can be held, as far as its last whole event.
+    fn pass(&mut self, chunk: Bytes) -> Result<(), BrokenAnswer> {
+        let Some(ending) = self.ending.as_mut() else { return Ok(()) };
+        let mut pieces = ending.pass(chunk);
+        if self.short.is_none()
+            && let KeptAhead::Short(refusal) = ending.sent.keep_ahead(&ending.meter.progress())
+        {
+            self.short = Some(refusal);
+        }
+        let mut ends = false;
+        if self.short.is_some() {
+            match ending.finale.as_ref().map(|finale| finale.whole_events(&pieces)) {
+                None => ends = true,
+                Some(None) => {}
+                Some(Some(whole)) => {
+                    ends = true;
+                    pieces = whole.into();
+                }
+            }
+        }
+        pieces.iter().for_each(|piece| ending.follow(piece));
+        self.out.extend(pieces);
+        match self.short.take_if(|_| ends) {
+            Some(refusal) => self.cut_off(*refusal, SHORT),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the answer here, with a last event that says why where the stream can take one, and cancels the upstream.
+    fn cut_off(&mut self, refusal: Refusal, why: &'static str) -> Result<(), BrokenAnswer> {
+        self.upstream = None;
+        self.ahead.clear();
+        let ended = self.ending.take().is_some_and(|ending| ending.cut_off(refusal, why, &mut self.out));
+        if ended { Ok(()) } else { Err(BrokenAnswer(why)) }
     }
 
     fn note_progress(&mut self) {
@@ -185,19 +236,15 @@ impl Drop for GovernedStream {
 
 impl Ending {
     /// Meters a chunk, and gives what of it the client gets.
-    fn pass(&mut self, chunk: Bytes, out: &mut VecDeque<Bytes>) {
+    fn pass(&mut self, chunk: Bytes) -> Pieces {
         self.meter.feed(&chunk);
         match self.stripper.as_mut() {
-            Some(stripper) => {
-                let pieces = stripper.feed(&chunk);
-                pieces.iter().for_each(|piece| self.follow(piece));
-                out.extend(pieces);
-            }
-            None => {
-                self.follow(&chunk);
-                out.push_back(chunk);
-            }
+            Some(stripper) => stripper.feed(&chunk),
+            None => std::iter::once(chunk).collect(),
         }
+    }
+    fn request_id(&self) -> RequestId {
+        self.sent.id().map_or(RequestId::from_u128(0), |id| id.request)
     }
     fn follow(&mut self, piece: &Bytes) {
         if let Some(finale) = self.finale.as_mut() {
@@ -208,20 +255,18 @@ impl Ending {
         self.cut.as_mut().map_or(Poll::Pending, |cut| cut.poll_cut(cx))
     }
     /// Settles an answer that is cut here; false when it could not be ended in its own format.
-    fn cut_off(mut self, by: &CutBy, out: &mut VecDeque<Bytes>) -> bool {
+    fn cut_off(mut self, refusal: Refusal, why: &'static str, out: &mut VecDeque<Bytes>) -> bool {
         if self.meter.progress().ended {
             self.end(None);
             return true;
         }
         let reading = self.meter.finish();
-        let request_id = self.sent.id().map_or(RequestId::from_u128(0), |id| id.request);
-        let refusal = by.refusal(request_id);
         let last = self.finale.map(|finale| finale.write(&refusal, reading.response_id.as_deref()));
         if let Some(story) = self.sent.story() {
             story.error = Some(refusal.message.clone());
             story.refusal = Some(refusal);
         }
-        if let Some(story) = self.sent.broken(&reading, BrokenBy::Us(by.as_str())) {
+        if let Some(story) = self.sent.broken(&reading, BrokenBy::Us(why)) {
             self.governor.end(story, Status::Cancelled);
         }
         let ended = last.is_some();

@@ -1,23 +1,25 @@
 //! Admit: from a quote to a reservation that is durable, or to a refusal with numbers. Waits, briefly and in turn, when
 //! only requests in flight are in the way.
 
+use crate::circuits::Permit;
 use crate::directory::Credential;
+use crate::fit::{OutputLimit, Wish};
 use crate::governor::Governor;
 use crate::identify::Caller;
 use crate::kill::Cut;
+use crate::queue::{No, Patience};
 use crate::quote::{self, AttemptQuote};
 use crate::refuse;
 use crate::reservation::{Attempt, Reservation};
-use crate::route::{Deployment, Skipped};
+use crate::route::Deployment;
 use crate::story::{AttemptStory, Story};
-use bursar_core::limits::RESERVATION_TTL_S;
 use bursar_core::{
     Attribute, Attributes, Charge, Code, Refusal, RequestBound, ReservationId, Timestamp, Value,
 };
-use bursar_ledger::{Denial, Held, HoldPolicy, Mode, Reserve, WindowId};
-use bursar_store::ledger::{ReserveError, Seq};
+use bursar_ledger::{Denial, HoldPolicy, Mode, Reserve, WindowId};
+use bursar_wire::OutputFacts;
 use std::sync::Arc;
-use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// What an attempt asks to be admitted with.
@@ -28,8 +30,14 @@ pub struct Ask<'a> {
     pub credential: Option<&'a Arc<Credential>>,
     /// What it may cost at most, in units.
     pub bound: &'a RequestBound,
-    /// Whether it may wait for room that is held.
-    pub may_wait: bool,
+    /// What the request says about its output.
+    pub output: OutputFacts,
+    /// What the client allows where it does not fit.
+    pub wish: Wish,
+    /// Whether another deployment is left to try: then it does not wait for a window of this one alone.
+    pub has_alternative: bool,
+    /// Its place at the endpoint.
+    pub permit: Option<Permit>,
 }
 
 /// Admitted: what is held, and what the client may be told.
@@ -38,6 +46,8 @@ pub struct Admitted {
     pub reservation: Reservation,
     /// What is left in the tightest hard window that counts money, after this hold.
     pub tightest_usd: Option<bursar_core::Usd>,
+    /// The output limit that has to go upstream instead of the client's.
+    pub output_limit: Option<OutputLimit>,
     /// Budget name and tenths of a percent for each budget that is near its limit.
     pub warnings: Vec<(Arc<str>, Option<i64>)>,
     /// Rings when a kill switch or a shutdown cuts it.
@@ -63,16 +73,9 @@ impl Governor {
         self: &Arc<Self>,
         mut story: Box<Story>,
         caller: &Caller,
-        ask: Ask<'_>,
+        mut ask: Ask<'_>,
         gone: &CancellationToken,
     ) -> Result<Admitted, NotAdmitted> {
-        let quote = quote::quote(
-            ask.deployment,
-            ask.credential.map(|credential| &**credential),
-            ask.bound,
-            story.api_format,
-            story.created_at,
-        );
         let request_id = story.request_id;
         let id = ReservationId {
             request: request_id,
@@ -81,30 +84,46 @@ impl Governor {
         let attributes = attempt_attributes(caller, &ask, &story);
         let priced = !ask.deployment.price.row.is_free();
         if let Some(killed) = self.killed(&attributes, priced) {
-            return Err(killed.not_admitted(story, &ask.deployment.provider.name));
+            return Err(killed.not_admitted(story, ask.deployment));
         }
-        let hold = Charge { requests: i64::from(!counted(&story)), ..quote.hold };
-        if quote.quote.unbounded.is_some()
-            && self.needs_bound(&attributes, story.created_at)
-            && let Err(refusal) = quote::require_bound(&quote, &ask.deployment.price.row, request_id)
+        let hold = Charge { requests: i64::from(!counted(&story)), ..Charge::ZERO };
+        story.attributes = attributes.clone();
+        story.output_limit = None;
+        let mut reserve = Reserve::new(id, attributes, hold, story.created_at);
+        let mut offer = self.offer(&ask, &reserve, &story, ask.bound.clone());
+        if offer.quote.quote.unbounded.is_some()
+            && self.needs_bound(&reserve.attributes, story.created_at)
+            && let Err(refusal) = quote::require_bound(&offer.quote, &ask.deployment.price.row, request_id)
         {
             return Err(NotAdmitted::Refused(story, refusal));
         }
-        story.attributes = attributes.clone();
-        story.attempts.push(told(&ask, hold, &story.model_asked));
-        let mut reserve = Reserve::new(id, attributes, hold, story.created_at);
+        reserve.hold = offer.hold;
+        story.attempts.push(told(&ask, offer.hold, &story.model_asked));
         reserve.priced = priced;
         reserve.require_budget = caller.key.project.require_budget;
         reserve.record = crate::record::encode(&story);
-        let reserved = self.reserve(&mut story, reserve, ask.may_wait, gone).await;
+        let patience = Patience {
+            may_wait: ask.wish.may_wait(),
+            has_alternative: ask.has_alternative,
+            began: Instant::now(),
+            gone,
+        };
+        let mut reserved = self.reserve_in_turn(&mut story, &reserve, &patience).await;
+        if let Err(No::Denied(denied)) = reserved {
+            let fitted = self.fit(&mut story, &mut reserve, &offer, (caller, &ask), denied, &patience).await;
+            reserved = fitted.map(|(lower, held, seq)| {
+                offer = lower;
+                (held, seq)
+            });
+        }
         let (held, seq) = match reserved {
             Ok(held) => held,
-            Err(no) => return Err(self.not_admitted(story, no, &ask, &quote)),
+            Err(no) => return Err(self.not_admitted(story, no, &ask, &offer.quote)),
         };
         let windows: Vec<WindowId> = held.windows.iter().map(|held| held.window).collect();
         story.shadow_refusals = held.shadow_refusals.iter().map(|blocked| blocked.numbers.clone()).collect();
         story.windows = held.windows.to_vec();
-        story.multiplier = quote.multiplier;
+        story.multiplier = offer.quote.multiplier;
         // Watched before it is looked up once more: a switch that comes in between is seen one way or the other.
         let cut = self.watch(&story.attributes);
         let reservation = Reservation::new(Attempt {
@@ -112,10 +131,13 @@ impl Governor {
             story,
             id,
             deployment: ask.deployment.clone(),
-            quote,
-            bound: ask.bound.clone(),
-            hold,
+            most: Charge { requests: offer.hold.requests, ..offer.quote.hold },
+            quote: offer.quote,
+            bound: offer.bound,
+            hold: offer.hold,
+            ahead: offer.ahead,
             windows,
+            permit: ask.permit.take(),
         });
         if self.ledger().durable(seq).await.is_err() {
             let message = "the ledger cannot write; priced requests are refused until it can";
@@ -129,11 +151,17 @@ impl Governor {
             let story = reservation.release("stopped before it was sent".to_owned());
             let story = story
                 .unwrap_or_else(|| Story::begin(request_id, self.now(), bursar_core::ApiFormat::OpenAiChat));
-            return Err(killed.not_admitted(story, &ask.deployment.provider.name));
+            return Err(killed.not_admitted(story, ask.deployment));
         }
         let warnings =
             held.warnings.iter().map(|warning| (Arc::clone(&warning.name), warning.permille)).collect();
-        Ok(Admitted { reservation, tightest_usd: held.tightest_usd, warnings, cut })
+        Ok(Admitted {
+            reservation,
+            tightest_usd: held.tightest_usd,
+            warnings,
+            output_limit: offer.output_limit,
+            cut,
+        })
     }
 
     /// Whether a budget applies that promises never to be overspent: then what cannot be bounded cannot pass.
@@ -145,84 +173,6 @@ impl Governor {
                 budget.mode == Mode::Hard && budget.hold == HoldPolicy::WorstCase && budget.limit.is_some()
             })
         })
-    }
-
-    /// Reserves, or waits in line until it can, as long as every budget in the way allows.
-    async fn reserve(
-        &self,
-        story: &mut Story,
-        reserve: Reserve,
-        may_wait: bool,
-        gone: &CancellationToken,
-    ) -> Result<(Held, Seq), No> {
-        let at =
-            |now: Timestamp| Reserve { deadline: now.plus_seconds(RESERVATION_TTL_S), ..reserve.clone() };
-        let attempt = |now: Timestamp| match self.ledger().reserve(now, at(now)) {
-            Ok(reserved) => Ok(Ok((reserved.held, reserved.seq))),
-            Err(ReserveError::Refused(denial)) => Ok(Err(denial)),
-            Err(other) => Err(No::Unavailable(other.to_string())),
-        };
-        let began = self.now();
-        let mut last = None;
-        let behind = if may_wait { self.behind(&reserve, began) } else { None };
-        let (lines, wait) = match behind {
-            Some(behind) => behind,
-            None => {
-                let denial = match attempt(began)? {
-                    Ok(held) => return Ok(held),
-                    Err(denial) => denial,
-                };
-                if !may_wait || denial.wait_ms == 0 {
-                    return Err(No::Denied(denial));
-                }
-                let lines = denial.blocking.iter().filter_map(|blocked| blocked.window).collect();
-                let wait = denial.wait_ms;
-                last = Some(denial);
-                (lines, wait)
-            }
-        };
-        // Without a place, or when patience ends: what the ledger said last, or says now.
-        let say = |last: Option<Box<Denial>>| match last {
-            Some(denial) => Err(No::Denied(denial)),
-            None => attempt(self.now())?.map_err(No::Denied),
-        };
-        let Some(place) = self.waiters.stand(lines) else {
-            return say(last);
-        };
-        let patience = tokio::time::sleep(Duration::from_millis(u64::from(wait)));
-        tokio::pin!(patience);
-        loop {
-            if place.is_first() {
-                let now = self.now();
-                story.waited_us = now.micros_since(began);
-                match attempt(now)? {
-                    Ok(held) => return Ok(held),
-                    Err(denial) if denial.wait_ms == 0 => return Err(No::Denied(denial)),
-                    Err(denial) => last = Some(denial),
-                }
-            }
-            tokio::select! {
-                () = place.turn() => {}
-                () = &mut patience => return say(last),
-                () = gone.cancelled() => return Err(No::Gone),
-            }
-        }
-    }
-
-    /// The lines of others that a request which would fit now has to stand behind, and how long it may wait there, in
-    /// milliseconds: whoever waits for room is not overtaken by who comes later.
-    fn behind(&self, reserve: &Reserve, now: Timestamp) -> Option<(Vec<WindowId>, u32)> {
-        if self.waiters.is_empty() {
-            return None;
-        }
-        if self.ledger().check(now, &reserve.attributes, &reserve.hold).ok()?.denial.is_some() {
-            return None;
-        }
-        let touched = self.ledger().windows_of(&reserve.attributes, now).ok()?;
-        let waited_for = touched.iter().filter_map(|touched| Some((touched.window?, touched.budget.wait_ms)));
-        let (lines, waits): (Vec<WindowId>, Vec<u32>) =
-            waited_for.filter(|(window, _)| self.waiters.has_line([window])).unzip();
-        Some((lines, waits.into_iter().min()?))
     }
 
     fn not_admitted(
@@ -237,6 +187,10 @@ impl Governor {
         let denial = match no {
             No::Gone => return NotAdmitted::ClientLeft(story),
             No::Denied(denial) => denial,
+            No::InLine(denial) => {
+                let refusal = refuse::in_line(&denial, request_id);
+                return self.blocked(story, &denial, refusal, ask);
+            }
             No::Unavailable(why) => {
                 let message = format!("the ledger is unavailable: {why}");
                 return NotAdmitted::Refused(
@@ -248,20 +202,29 @@ impl Governor {
         let conditions = quote::conditions(ask.bound, story.api_format, story.created_at);
         let fits = refuse::fits(&denial.room, &ask.deployment.price.row, ask.bound, &conditions, quote);
         let refusal = refuse::from_denial(&denial, request_id, fits);
-        if !denial.blocking.is_empty() && denial.blocking.iter().all(|blocked| blocked.per_attempt) {
-            story
-                .skipped
-                .push(Skipped { provider: ask.deployment.provider.name.to_string(), reason: "refused" });
+        self.blocked(story, &denial, refusal, ask)
+    }
+
+    #[expect(clippy::unused_self, reason = "reads beside its callers")]
+    fn blocked(
+        &self,
+        mut story: Box<Story>,
+        denial: &Denial,
+        refusal: Refusal,
+        ask: &Ask<'_>,
+    ) -> NotAdmitted {
+        if is_of_deployment(denial) {
+            let reason = if denial.code == Code::BudgetHeld { "quota_held" } else { "quota_exhausted" };
+            story.skipped.push(ask.deployment.skipped(&story.model_asked, reason));
             return NotAdmitted::TryNext(story, refusal);
         }
         NotAdmitted::Refused(story, refusal)
     }
 }
 
-enum No {
-    Gone,
-    Denied(Box<Denial>),
-    Unavailable(String),
+/// Whether only windows of this deployment or credential are in the way: its quota, which another does not share.
+fn is_of_deployment(denial: &Denial) -> bool {
+    !denial.blocking.is_empty() && denial.blocking.iter().all(|blocked| blocked.per_attempt)
 }
 
 /// Whether an attempt before this one carries the request's count.
@@ -294,8 +257,9 @@ fn attempt_attributes(caller: &Caller, ask: &Ask<'_>, story: &Story) -> Attribut
         attributes.set(&Attribute::Credential, credential.name.clone());
     }
     let served = ask.deployment.upstream_model.as_deref().unwrap_or(&story.model_asked);
+    let routed = ask.deployment.fallback_model.as_deref().unwrap_or(&story.model_asked);
     for (attribute, text) in [
-        (Attribute::Model, story.model_asked.as_str()),
+        (Attribute::Model, routed),
         (Attribute::ServedModel, served),
         (Attribute::ApiFormat, story.api_format.as_str()),
     ] {

@@ -3,8 +3,10 @@
 use crate::budget::BudgetDocument;
 use crate::directory::{Directory, Key, KeyKind, MaySet, Model, Project, Provider};
 use crate::keys::HashedSecret;
-use bursar_core::{Attribute, Attributes, Measure, Rate, Timestamp, Usd, Value};
-use bursar_ledger::{Budget, BudgetId};
+use crate::seal::Sealer;
+use crate::stored;
+use bursar_core::{Attribute, Attributes, KeyLimit, Measure, Rate, Timestamp, Usd, Value};
+use bursar_ledger::{Budget, BudgetId, HoldPolicy, Mode};
 use bursar_pricing::{PriceBook, UnknownModel};
 use bursar_store::settings::{self, BudgetRow, Snapshot, UnknownModelPolicy};
 use std::collections::HashMap;
@@ -21,6 +23,8 @@ pub struct Installed {
     pub prices: Arc<PriceBook>,
     /// Rates of `unknown_model_policy = "fallback_price"` by project, input and output.
     pub fallback_prices: HashMap<Box<str>, (Rate, Rate)>,
+    /// Opens the credentials that were given through the admin API.
+    pub sealer: Option<Arc<Sealer>>,
 }
 
 /// Why stored settings make no directory.
@@ -48,13 +52,19 @@ pub fn directory(
     installed: &Installed,
     revision: u64,
 ) -> Result<Directory, AssembleError> {
-    let mut directory = Directory {
-        providers: installed.providers.clone(),
-        models: installed.models.clone(),
-        prices: Arc::clone(&installed.prices),
-        revision,
-        ..Directory::default()
-    };
+    let mut directory =
+        Directory {
+            providers: installed.providers.clone(),
+            models: installed.models.clone(),
+            prices: Arc::clone(&installed.prices),
+            revision,
+            loose_holds: snapshot.budgets.iter().filter_map(|row| budget(row).ok()).any(|budget| {
+                budget.active && budget.mode == Mode::Hard && budget.hold != HoldPolicy::WorstCase
+            }),
+            ..Directory::default()
+        };
+    let (providers, models) = (&mut directory.providers, &mut directory.models);
+    stored::add(providers, models, &snapshot.credentials, installed.sealer.as_deref());
     for row in &snapshot.projects {
         let name = value("project", &row.name)?;
         let project = Project {
@@ -159,7 +169,8 @@ fn key(row: &settings::Key, project: &Arc<Project>) -> Result<Key, AssembleError
     let mut bound: Attributes = row.bound.clone();
     bound.set(&Attribute::Project, project.name.clone());
     bound.set(&Attribute::Key, id.clone());
-    if let Some(user) = &row.user {
+    // A standalone key spends its own balance, not its owner's budgets.
+    if let Some(user) = row.user.as_ref().filter(|_| row.kind != settings::KeyKind::Standalone) {
         bound.set(&Attribute::User, value("user", user)?);
     }
     Ok(Key {
@@ -175,9 +186,22 @@ fn key(row: &settings::Key, project: &Arc<Project>) -> Result<Key, AssembleError
         models: row.models.clone(),
         providers: row.providers.clone(),
         api_formats: row.api_formats.clone(),
+        limits: limits(row),
+        allowed_ips: row.allowed_ips.clone(),
         expires_at: row.expires_at,
         blocked: row.blocked,
+        fit: row.fit,
     })
+}
+
+/// Every limit of a key, those with a field of their own among them.
+#[must_use]
+pub fn limits(row: &settings::Key) -> Arc<[KeyLimit]> {
+    let own = [
+        row.requests_per_minute.map(KeyLimit::requests_per_minute),
+        row.concurrency_max.map(KeyLimit::at_once),
+    ];
+    own.into_iter().flatten().chain(row.limits.iter().cloned()).collect()
 }
 
 /// The key under its secret from before a rotation.

@@ -3,6 +3,7 @@
 use crate::directory::{Directory, Key, MaySet};
 use crate::keys::HashedSecret;
 use bursar_core::{ApiFormat, Attribute, Attributes, Code, Refusal, RequestId, Timestamp, Value};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Attributes that a client claims by `x-bursar-*` headers, as they came.
@@ -93,6 +94,19 @@ pub fn permit(key: &Key, format: ApiFormat, model: &str, request_id: RequestId) 
         return refuse(format!("this key may not use the model {model}"));
     }
     Ok(())
+}
+
+/// Refuses an address from which the key may not be used.
+///
+/// # Errors
+/// E-AUTH-002; also where the key names addresses and the client's is not known.
+pub fn permit_address(key: &Key, address: Option<IpAddr>, request_id: RequestId) -> Result<(), Refusal> {
+    let within = |address: IpAddr| key.allowed_ips.iter().any(|range| range.contains(address));
+    if key.allowed_ips.is_empty() || address.is_some_and(within) {
+        return Ok(());
+    }
+    let from = address.map_or_else(|| "an unknown address".to_owned(), |address| address.to_string());
+    Err(Refusal::new(Code::KeyForbidden, request_id, format!("this key may not be used from {from}")))
 }
 
 fn take(

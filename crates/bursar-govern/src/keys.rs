@@ -20,6 +20,15 @@ impl PlainSecret {
         let digits = random.iter().map(|byte| format!("{byte:02x}"));
         Self(std::iter::once(prefix.to_owned()).chain(digits).collect())
     }
+    /// A new secret from a source of random numbers.
+    #[must_use]
+    pub fn random(prefix: &str, random: impl Fn() -> u128) -> Self {
+        let mut bytes = [0u8; 32];
+        let (low, high) = bytes.split_at_mut(16);
+        low.copy_from_slice(&random().to_be_bytes());
+        high.copy_from_slice(&random().to_be_bytes());
+        Self::generate(prefix, bytes)
+    }
     /// The text itself. The caller shows it once.
     #[must_use]
     pub fn reveal(&self) -> &str {

@@ -8,7 +8,10 @@ mod call;
 mod record;
 mod report;
 
-use bursar_core::{RequestId, Timestamp};
+use crate::governor::Governor;
+use bursar_core::{RequestId, Timestamp, Usd};
+use bursar_store::journal::Seq;
+use bursar_store::records::Record;
 use sha2::{Digest, Sha256};
 
 pub use book::{Booked, NotBooked, Reservable, SetAside};
@@ -19,6 +22,24 @@ pub use report::Report;
 pub const CALL_AGE_MAX_S: i64 = 400 * 86_400;
 /// How far ahead of Bursar's clock a call may claim to be, in seconds: clocks of well-kept machines differ by less.
 pub const CLOCK_SKEW_MAX_S: i64 = 300;
+
+impl Governor {
+    /// Sets room aside for a call that its program will make itself, or refuses as the gateway would: kill switches
+    /// before every budget.
+    ///
+    /// # Errors
+    /// See [`NotBooked`].
+    pub fn reserve_call(
+        &self,
+        asked: &Reservable,
+        known: Option<&Record>,
+    ) -> Result<(SetAside, Seq), NotBooked> {
+        match self.killed(&asked.call.attributes, asked.hold.list > Usd::ZERO) {
+            Some(killed) => Err(NotBooked::Refused(Box::new(killed.refusal(asked.call.id)))),
+            None => self.set_aside(asked, known),
+        }
+    }
+}
 
 const VERSION_PLACE: u32 = 76;
 const VARIANT_PLACE: u32 = 62;

@@ -14,6 +14,8 @@ pub struct AttemptQuote {
     pub quote: Quote,
     /// From list cost to effective cost.
     pub multiplier: Multiplier,
+    /// Whether it rests on how many tokens the model makes of text, learned, instead of one a byte.
+    pub calibrated: bool,
 }
 
 /// The conditions under which an attempt is quoted: what the request names.
@@ -39,13 +41,18 @@ pub fn quote(
 ) -> AttemptQuote {
     let quote = bursar_pricing::quote(&deployment.price.row, bound, &conditions(bound, format, at));
     let multiplier = credential.map_or(Multiplier::ONE, |credential| credential.multipliers.of(Some(format)));
-    let hold = Charge {
+    AttemptQuote { hold: charge(&quote, multiplier), quote, multiplier, calibrated: false }
+}
+
+/// A quote in every measure but `requests`.
+#[must_use]
+pub fn charge(quote: &Quote, multiplier: Multiplier) -> Charge {
+    Charge {
         list: quote.list,
         effective: quote.effective(multiplier),
         tokens: i64::try_from(quote.tokens).unwrap_or(i64::MAX),
         requests: 0,
-    };
-    AttemptQuote { hold, quote, multiplier }
+    }
 }
 
 /// Refuses a request whose cost has no bound, unless nothing is due for it.

@@ -25,6 +25,14 @@ pub fn from_denial(denial: &Denial, request_id: RequestId, fits_max_output: Opti
     Refusal { blocking, fits_max_output, retry_after_s, ..Refusal::new(denial.code, request_id, message) }
 }
 
+/// A refusal of a request that others came before, who wait for the same room.
+#[must_use]
+pub fn in_line(denial: &Denial, request_id: RequestId) -> Refusal {
+    let mut refusal = from_denial(denial, request_id, None);
+    refusal.message.push_str("; requests that came before wait for this room");
+    refusal
+}
+
 /// The largest output limit whose worst case fits the room, at this row.
 #[must_use]
 pub fn fits(

@@ -22,7 +22,7 @@ pub enum Repricing {
 pub enum Skip {
     /// It has not ended.
     Open,
-    /// No price was used: it was refused, released, or is in suspense.
+    /// No price was used: it was refused, released, is in suspense, or its cost was stated by whoever reported it.
     Unpriced,
     /// The deployment's own price has no date.
     DeploymentPrice,
@@ -68,6 +68,10 @@ pub fn reprice(directory: &Directory, record: &Record) -> Repricing {
     let Some(booked) = &record.price else { return Repricing::Skipped(Skip::Unpriced) };
     if !record.status.is_final() {
         return Repricing::Skipped(Skip::Open);
+    }
+    // Somebody stated the cost: nothing was multiplied, and nothing is to be.
+    if booked.lines.is_empty() && record.charge.list != Usd::ZERO {
+        return Repricing::Skipped(Skip::Unpriced);
     }
     if booked.detail.source == Some(PriceSource::Deployment) {
         return Repricing::Skipped(Skip::DeploymentPrice);

@@ -1,6 +1,9 @@
 //! A reservation as a value: dropped before sending it releases, dropped after sending it charges. It cannot be forgotten.
 
+use crate::circuit::Went;
+use crate::circuits::Permit;
 use crate::governor::Governor;
+use crate::hold::Ahead;
 use crate::quote::AttemptQuote;
 use crate::route::Deployment;
 use crate::story::{AttemptEnd, Status, Story};
@@ -17,8 +20,14 @@ pub(crate) struct Attempt {
     pub(crate) deployment: Deployment,
     pub(crate) quote: AttemptQuote,
     pub(crate) bound: RequestBound,
+    /// What is held now.
     pub(crate) hold: Charge,
+    /// The most it can cost.
+    pub(crate) most: Charge,
+    /// How the hold grows, where less than the most is held for a stream.
+    pub(crate) ahead: Option<Ahead>,
     pub(crate) windows: Vec<WindowId>,
+    pub(crate) permit: Option<Permit>,
 }
 
 /// Set aside, nothing sent. Dropping it gives the hold back.
@@ -98,10 +107,17 @@ impl Sent {
     pub fn told(&self) -> Option<&Story> {
         self.0.as_ref().map(|attempt| &*attempt.story)
     }
+    /// Tells the endpoint's circuit how it went. The first word counts; an end that was not told tells it by itself.
+    pub fn went(&mut self, went: Went) {
+        if let Some(attempt) = &mut self.0 {
+            attempt.went(went);
+        }
+    }
     /// The connection failed before a byte of the request was written.
     #[must_use]
     pub fn connect_failed(mut self, error: String) -> Option<Box<Story>> {
-        let attempt = self.0.take()?;
+        let mut attempt = self.0.take()?;
+        attempt.went(Went::Badly);
         Some(attempt.release(ProvablyUnbilled::ConnectFailed, None, Some(error)))
     }
     /// The upstream answered completely with an error before any output. Released, unless the provider bills such
@@ -127,9 +143,16 @@ impl Sent {
     /// The answer had begun and was broken off.
     #[must_use]
     pub fn broken(mut self, reading: &Reading, by: BrokenBy) -> Option<Box<Story>> {
-        Some(self.0.take()?.settle(reading, None, Some(by)))
+        let mut attempt = self.0.take()?;
+        if matches!(by, BrokenBy::Upstream | BrokenBy::Idle) {
+            attempt.went(Went::Badly);
+        }
+        Some(attempt.settle(reading, None, Some(by)))
     }
-    /// Holds more for an answer that goes on; false when it does not fit or the ledger is unavailable.
+    pub(crate) fn attempt_mut(&mut self) -> Option<&mut Attempt> {
+        self.0.as_mut()
+    }
+    /// Renews the deadline of an answer that goes on; false when the ledger does not know it any more.
     #[must_use]
     pub fn progress(&mut self) -> bool {
         self.0.as_ref().is_some_and(|attempt| attempt.governor.progress(attempt.id))
@@ -147,6 +170,13 @@ impl Drop for Sent {
 }
 
 impl Attempt {
+    fn went(&mut self, went: Went) {
+        let now = self.governor.now();
+        if let Some(permit) = &mut self.permit {
+            permit.went(now, went);
+        }
+    }
+
     fn release(
         mut self,
         reason: ProvablyUnbilled,

@@ -1,11 +1,12 @@
 //! Settle: from what was read off an answer to what an attempt is charged.
 
-use crate::calibrate::Calibration;
+use crate::calibrate::Calibrations;
 use crate::governor::Governor;
+use crate::learn::Owner;
 use crate::record;
 use crate::reservation::{Attempt, BrokenBy};
 use crate::story::{AttemptEnd, Status};
-use bursar_core::{ApiFormat, Charge, Timestamp, Usage, UsageClass};
+use bursar_core::{ApiFormat, Charge, Timestamp, Usage, UsageClass, Usd};
 use bursar_pricing::{Conditions, Cost};
 use bursar_wire::{Billed, Reading};
 
@@ -34,10 +35,14 @@ pub(crate) fn settle(
 ) {
     let sent_at = attempt.story.created_at;
     let failed = status.is_some_and(|status| status >= 400) || reading.error.is_some();
-    let bill = bill(&governor.calibration, attempt, reading, sent_at, failed, broken.is_some());
+    let bill = bill(&governor.calibrations, attempt, reading, sent_at, failed, broken.is_some());
     if !bill.estimated {
-        let prompt = bill.usage.prompt_tokens();
-        governor.calibration.observe(attempt.deployment.price.row.id(), attempt.bound.text_tokens, prompt);
+        governor.calibrations.learn(attempt, bill.usage.prompt_tokens());
+        if !failed {
+            let row = attempt.deployment.price.row.id();
+            let output = bill.usage.get(UsageClass::Output) / u64::from(attempt.bound.choices.max(1));
+            governor.learned.observe(&Owner::of(&attempt.story.attributes), row, output);
+        }
     }
     let story = &mut attempt.story;
     story.usage = bill.usage;
@@ -52,6 +57,9 @@ pub(crate) fn settle(
     story.upstream_request_id =
         reading.response_id.as_deref().map(str::to_owned).or(story.upstream_request_id.take());
     story.anomalies = reading.anomalies.iter().map(|anomaly| anomaly.as_str().to_owned()).collect();
+    if attempt.quote.calibrated {
+        story.anomalies.push("held at a learned prompt bound".to_owned());
+    }
     story.price = Some(attempt.deployment.price.clone());
     story.cost = Some(bill.cost);
     if let Some(told) = story.attempt() {
@@ -74,7 +82,7 @@ pub(crate) fn settle(
 }
 
 fn bill(
-    calibration: &Calibration,
+    calibrations: &Calibrations,
     attempt: &Attempt,
     reading: &Reading,
     sent_at: Timestamp,
@@ -89,21 +97,27 @@ fn bill(
         reading.usage
     } else {
         // Of an answer that broke off before its first byte nothing is malformed: complete it is not.
-        estimate(calibration, attempt, reading, reading.complete && !broken)
+        estimate(calibrations, attempt, reading, reading.complete && !broken)
     };
     let several_models = stated && !reading.billed_by_model.is_empty();
-    let cost = if several_models {
+    let mut cost = if several_models {
         parts(reading, attempt, &conditions)
     } else {
         bursar_pricing::cost(row, &usage, &conditions)
     };
+    // The lines stay what usage and price say; the total is what the provider says, where the deployment says so.
+    let billed = reading.provider_cost_pico.filter(|_| stated && attempt.deployment.prefers_billed);
+    if let Some((pico, list)) = billed.and_then(|pico| Some((pico, Usd::from_pico_ceil(pico)?))) {
+        cost.list_pico = pico;
+        cost.list = list;
+    }
     let mut charge = charge(&cost, &usage, attempt);
     let estimated = !(stated || nothing);
     if estimated {
-        // An estimate never exceeds the hold: the hold is the most that the request can cost.
-        charge.list = charge.list.min(attempt.hold.list);
-        charge.effective = charge.effective.min(attempt.hold.effective);
-        charge.tokens = charge.tokens.min(attempt.hold.tokens);
+        // An estimate never exceeds the most that the request can cost, which may be more than it holds.
+        charge.list = charge.list.min(attempt.most.list);
+        charge.effective = charge.effective.min(attempt.most.effective);
+        charge.tokens = charge.tokens.min(attempt.most.tokens);
     }
     let word = |word: Option<&str>| word.map(str::to_owned);
     let (service_tier, region) = (word(conditions.service_tier), word(conditions.region));
@@ -154,7 +168,7 @@ fn charge(cost: &Cost, usage: &Usage, attempt: &Attempt) -> Charge {
 
 /// The most that the answer so far can have used: stated counts where there are any, else the prompt by calibration and
 /// one token for each byte of text seen, plus what a provider bills after a disconnect.
-fn estimate(calibration: &Calibration, attempt: &Attempt, reading: &Reading, complete: bool) -> Usage {
+fn estimate(calibrations: &Calibrations, attempt: &Attempt, reading: &Reading, complete: bool) -> Usage {
     let quote = &attempt.quote.quote;
     let mut usage = reading.usage;
     if usage.prompt_tokens() == 0 {
@@ -162,7 +176,7 @@ fn estimate(calibration: &Calibration, attempt: &Attempt, reading: &Reading, com
         let text = attempt.bound.text_tokens;
         let bound = quote.input_tokens;
         let media = bound.saturating_sub(text);
-        let input = calibration.input_tokens(row, text, text).saturating_add(media).min(bound);
+        let input = calibrations.estimate(row, text).saturating_add(media).min(bound);
         usage.set(UsageClass::Input, if attempt.bound.by_reference { bound } else { input });
     }
     let seen = reading.text_bytes.saturating_add(reading.media_bytes);

@@ -1,11 +1,15 @@
 //! The story of one request: everything its record will say, gathered while it happens.
 
+use crate::fit::OutputLimit;
+use crate::idempotency::Outcome;
 use crate::identify::Caller;
+use crate::key_limits::Pass;
 use crate::route::Skipped;
 use bursar_core::refusal::Blocking;
 use bursar_core::{ApiFormat, Attributes, Charge, Multiplier, Refusal, RequestId, Timestamp, Usage, Usd};
 use bursar_ledger::HeldWindow;
 use bursar_pricing::{Cost, Priced};
+use bursar_wire::RateLimit;
 use std::sync::Arc;
 
 /// How a request ended, or how far it is.
@@ -155,12 +159,20 @@ pub struct Story {
     pub client_retry_count: Option<u32>,
     /// The client's own key for repeated requests.
     pub idempotency_key: Option<String>,
+    /// The output limit that went upstream instead of the client's.
+    pub output_limit: Option<OutputLimit>,
+    /// Told how it ended, where a repeat of it is to find out.
+    pub reply: Option<Arc<Outcome>>,
     /// How long it waited for room, in microseconds.
     pub waited_us: i64,
     /// Oddities in what the provider sent.
     pub anomalies: Vec<String>,
     /// Whether the client's library takes 429 for "try again" whatever else the answer says.
     pub retries_on_429: bool,
+    /// Its place in the limits of its key; given back when the story ends.
+    pub pass: Option<Pass>,
+    /// Where the limits of its key stand.
+    pub rate_limits: Vec<RateLimit>,
     /// Whether its record went into the journal with a settle entry; if not, the observer passes it on.
     pub journalled: bool,
 }
@@ -202,9 +214,13 @@ impl Story {
             upstream_request_id: None,
             client_retry_count: None,
             idempotency_key: None,
+            output_limit: None,
+            reply: None,
             waited_us: 0,
             anomalies: Vec::new(),
             retries_on_429: false,
+            pass: None,
+            rate_limits: Vec::new(),
             journalled: false,
         })
     }

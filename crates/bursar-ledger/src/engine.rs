@@ -7,6 +7,7 @@ mod finish;
 mod invariants;
 mod judge;
 mod paging;
+mod policy;
 mod reserve;
 mod settle;
 mod snapshot;
@@ -32,7 +33,7 @@ use std::collections::{HashSet, VecDeque};
 pub use effect::ReplayError;
 pub use invariants::{Broken, check_invariants};
 pub use snapshot::OpenReservation;
-pub use standings::Touched;
+pub use standings::{Current, Touched};
 
 /// Whose decision it is how much of a window a node may spend.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -69,6 +70,8 @@ pub struct Engine {
     next_window: u64,
     page_epoch: u64,
     grants: Grants,
+    /// Whether any budget ever had another policy for holds than the worst case.
+    has_lenient: bool,
     #[cfg(feature = "wrong-variants")]
     variant: Option<Variant>,
 }
@@ -108,6 +111,7 @@ impl Engine {
             next_window: 1,
             page_epoch: 0,
             grants: Grants::Whole,
+            has_lenient: false,
             #[cfg(feature = "wrong-variants")]
             variant: None,
         }

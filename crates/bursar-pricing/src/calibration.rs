@@ -7,8 +7,12 @@ use bursar_core::RequestBound;
 
 /// Steps of the scale: tokens per 64 bytes, from 0 to one token a byte and above.
 const STEPS: usize = 65;
-/// Attempts that a ratio needs: enough that one in a thousand could have been seen.
+/// Attempts that a ratio needs before a hold may rest on it: enough that one in a thousand could have been seen.
 const SAMPLES_MIN: u64 = 1000;
+/// Attempts that an estimate of a bill needs: better than one token a byte, and never above the hold.
+const ESTIMATE_SAMPLES_MIN: u64 = 20;
+/// Attempts after which all counts are halved, so that what a model did long ago is forgotten.
+const FORGET_AT: u64 = 16_384;
 
 /// What was observed of one model: how often which ratio of tokens to bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,13 +42,23 @@ impl Calibration {
             *count = count.saturating_add(1);
             self.total = self.total.saturating_add(1);
         }
+        if self.total >= FORGET_AT {
+            self.counts = self.counts.map(|count| count / 2);
+            self.total = self.counts.iter().sum();
+        }
     }
     /// The ratio that `per_mille` of a thousand observed attempts stayed within; `None` until enough were observed.
     #[must_use]
     pub fn ratio(&self, per_mille: u64) -> Option<Ratio> {
-        if self.total < SAMPLES_MIN {
-            return None;
-        }
+        (self.total >= SAMPLES_MIN).then(|| self.within(per_mille)).flatten()
+    }
+    /// The ratio that every remembered attempt stayed within, from fewer of them: for bills that must be estimated and
+    /// are bounded by a hold already.
+    #[must_use]
+    pub fn highest(&self) -> Option<Ratio> {
+        (self.total >= ESTIMATE_SAMPLES_MIN).then(|| self.within(1000)).flatten()
+    }
+    fn within(&self, per_mille: u64) -> Option<Ratio> {
         let within = self.total.saturating_mul(per_mille.min(1000)).div_ceil(1000);
         let mut seen = 0u64;
         let found = self.counts.iter().zip(0u64..).find(|(count, _)| {
@@ -81,11 +95,15 @@ fn step_of(text_bytes: u64, prompt_tokens: u64) -> Option<usize> {
 }
 
 impl Ratio {
+    /// The most tokens that so many bytes of text make at this ratio; never more than one a byte.
+    #[must_use]
+    pub fn tokens(self, text_bytes: u64) -> u64 {
+        text_bytes.saturating_mul(self.0).div_ceil(64).min(text_bytes)
+    }
     /// The bound with its text at this ratio; never above what it was.
     #[must_use]
     pub fn tighten(self, bound: &RequestBound) -> RequestBound {
-        let scaled = bound.text_tokens.saturating_mul(self.0).div_ceil(64);
-        RequestBound { text_tokens: scaled.min(bound.text_tokens), ..bound.clone() }
+        RequestBound { text_tokens: self.tokens(bound.text_tokens), ..bound.clone() }
     }
 }
 
@@ -107,6 +125,16 @@ mod tests {
         model.check(1000, 2000);
         model.check(1000, 1000);
         assert_eq!(model.misses(), (1, 2));
+    }
+
+    #[test]
+    fn old_extremes_are_forgotten() {
+        let mut model = Calibration::new();
+        model.observe(64, 64);
+        for _ in 0..2 * FORGET_AT {
+            model.observe(64, 16);
+        }
+        assert_eq!(model.highest().unwrap().tokens(6400), 1600);
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub use self::reader::JournalReader;
 pub use self::recovery::{Cut, JournalRecovery, Replay, Start, first_entry, inspect, recover};
 pub use self::repair::{Check, Lost, Repair, repair};
 pub use self::segment::Durability;
+pub(crate) use self::segment::generation_of as segment_generation;
 pub use self::segments::{SegmentOptions, Segments};
 pub use self::writer::SegmentJournal;
 

@@ -8,6 +8,7 @@
 //! Invariant: once a write or a sync fails the ledger is down for good. Every command is answered with
 //! [`LedgerDown`], nobody waits any longer, and nothing is tried again; the process must end and recover.
 
+mod backup;
 mod checkpoint;
 mod commit;
 mod drain;
@@ -15,6 +16,7 @@ mod error;
 mod keeper;
 mod open;
 mod repair;
+mod standings;
 mod verbs;
 mod verify;
 mod waiters;
@@ -28,6 +30,7 @@ use std::sync::atomic::AtomicU64;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+pub use self::backup::{JournalKept, LedgerBackupError};
 pub use self::checkpoint::CheckpointError;
 pub use self::drain::{DrainError, Drained};
 pub use self::error::{LedgerDown, OpenError, ReserveError};
@@ -36,7 +39,7 @@ pub use self::open::Recovery;
 pub use self::repair::{Repaired, repair};
 pub use self::verbs::{Applied, Reserved};
 pub use self::verify::{Difference, Verification, VerifyError, verify};
-pub use self::windows::{MemoryWindows, SqliteWindows, WindowStore, WindowStoreError};
+pub use self::windows::{MemoryWindows, SqliteWindows, WindowStore, WindowStoreError, is_long_past};
 pub use crate::journal::{Durability, Seq};
 
 use self::commit::Core;
@@ -77,6 +80,8 @@ pub struct Ledger {
     keeper: Mutex<keeper::Keeper>,
     reader: Mutex<Option<crate::journal::JournalReader>>,
     drained: AtomicU64,
+    /// Entries above it are kept whatever was drained: for a backup. Largest: no backup runs.
+    pinned: AtomicU64,
     windows: Arc<dyn WindowStore>,
     _lock: Box<dyn DiskLock>,
 }

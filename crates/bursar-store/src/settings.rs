@@ -68,7 +68,8 @@ static SCHEMA: Schema = Schema {
     migrations: &[
         Migration { name: "settings", sql: include_str!("settings/sql/001_settings.sql") },
         Migration { name: "throttle", sql: include_str!("settings/sql/002_throttle.sql") },
-        Migration { name: "alerts", sql: include_str!("settings/sql/003_alerts.sql") },
+        Migration { name: "key limits", sql: include_str!("settings/sql/003_key_limits.sql") },
+        Migration { name: "alerts", sql: include_str!("settings/sql/004_alerts.sql") },
     ],
 };
 

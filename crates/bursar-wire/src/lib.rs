@@ -3,6 +3,7 @@
 //! Nothing here opens a connection, reads a clock or keeps a global; every function takes bytes and gives bytes or facts.
 
 pub mod meter;
+pub mod rate_limit;
 pub mod refuse;
 pub mod request;
 pub mod route;
@@ -10,8 +11,9 @@ pub mod splice;
 pub mod strip;
 
 pub use meter::{Anomaly, Billed, BodyKind, Meter, Progress, Reading};
+pub use rate_limit::{RateLimit, rate_limit_headers};
 pub use refuse::{RefusalStatus, Response, StreamEnd, end_stream, not_found, refuse};
-pub use request::{Detail, Facts, Image, InputError, Needs, image_tokens, read_facts};
+pub use request::{Detail, Facts, Image, InputError, Needs, OutputFacts, Thinking, image_tokens, read_facts};
 pub use route::{Route, SpendRoute, Surface, client_keys, route, split_path_key};
 pub use splice::{Splice, SpliceError, splice};
 pub use strip::UsageStripper;

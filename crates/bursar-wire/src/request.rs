@@ -23,6 +23,7 @@ mod openai_embeddings;
 mod openai_parts;
 mod openai_responses;
 mod openai_tools;
+mod output;
 mod places;
 mod scan;
 mod text;
@@ -35,6 +36,7 @@ use smallvec::SmallVec;
 pub use error::InputError;
 pub(crate) use governed::check_model;
 pub use image_tokens::{Detail, Image, image_tokens};
+pub use output::{OutputFacts, Thinking};
 pub(crate) use places::{Inside, Place, Places};
 pub(crate) use scan::Span;
 

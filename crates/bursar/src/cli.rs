@@ -1,8 +1,8 @@
 //! The command line: which commands there are, what they share, and how each ends.
 
 use crate::commands::{
-    alert, budget, check, completions, cost, demo, explain, init, key, kill, ledger, man, meter, mock, price,
-    project, provider, reload, replay, request, serve, throttle, user,
+    alert, backup, budget, check, completions, cost, demo, explain, export, init, key, kill, ledger, man,
+    meter, mock, price, project, provider, reload, replay, request, serve, throttle, usage, user,
 };
 use crate::config::Environment;
 use crate::console::Console;
@@ -79,8 +79,13 @@ enum Command {
     /// Records of requests
     #[command(subcommand)]
     Request(request::Command),
+    /// Write records as CSV, JSON lines, Parquet or FOCUS 1.2
+    Export(Box<export::Args>),
     /// Tell the whole story of one request
     Explain(explain::Args),
+    /// Where the money went: summaries, rankings, caching, budgets
+    #[command(subcommand)]
+    Usage(usage::Command),
     /// The price book
     #[command(subcommand)]
     Price(price::Command),
@@ -91,6 +96,8 @@ enum Command {
     /// The ledger: what is in suspense, corrections, proof
     #[command(subcommand)]
     Ledger(ledger::Command),
+    /// Copy the data directory of a running server
+    Backup(backup::Args),
     /// Providers as the server knows them
     #[command(subcommand)]
     Provider(provider::Command),
@@ -147,11 +154,14 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<(), Failure> 
         Command::Throttle(command) => throttle::run(command, context),
         Command::Alert(command) => alert::run(command, context),
         Command::Request(command) => request::run(command, context),
+        Command::Export(args) => export::run(&args, context),
         Command::Explain(args) => explain::run(&args, context),
+        Command::Usage(command) => usage::run(command, context),
         Command::Price(command) => price::run(command, context),
         Command::Cost(args) => cost::run(&args, context),
         Command::Meter(args) => meter::run(&args, context),
         Command::Ledger(command) => ledger::run(command, context),
+        Command::Backup(args) => backup::run(&args, context),
         Command::Provider(command) => provider::run(command, context),
         Command::Reload(args) => reload::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),

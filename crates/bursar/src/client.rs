@@ -17,6 +17,8 @@ use std::time::Duration;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for an answer: the slowest admin query is a report over a month.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest wait for work that was asked for: a copy of a large data directory.
+const WORK_TIMEOUT: Duration = Duration::from_secs(3_600);
 /// Largest answer in bytes: a page of 500 requests with all their fields has under 4 MB.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -72,12 +74,36 @@ impl Client {
         let (status, body) = self.send(&Method::GET, path, None)?;
         if status == StatusCode::NOT_FOUND { Ok(None) } else { answer(status, body).map(Some) }
     }
+    /// `GET` of a text that goes on: the text, and the cursor of what follows it.
+    ///
+    /// # Errors
+    /// When the server is not reached or says no.
+    pub fn chunk(
+        &self,
+        path: &str,
+        query: &[(&str, Option<&str>)],
+    ) -> Result<(Bytes, Option<String>), Failure> {
+        let (parts, bytes) = self.exchange(&Method::GET, &with_query(path, query), None)?;
+        if !parts.status.is_success() {
+            return answer(parts.status, parsed(&bytes)).map(|_| (Bytes::new(), None));
+        }
+        let cursor = parts.headers.get("x-bursar-next-cursor").and_then(|value| value.to_str().ok());
+        Ok((bytes, cursor.map(str::to_owned)))
+    }
     /// `POST`.
     ///
     /// # Errors
     /// When the server is not reached or says no.
     pub fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.call(&Method::POST, path, Some(body))
+    }
+    /// `POST` of work that may take as long as it takes, up to an hour.
+    ///
+    /// # Errors
+    /// When the server is not reached or says no.
+    pub fn post_and_wait(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let (parts, bytes) = self.exchange_within(WORK_TIMEOUT, &Method::POST, path, Some(body))?;
+        answer(parts.status, parsed(&bytes))
     }
     /// `PATCH`.
     ///
@@ -130,6 +156,26 @@ impl Client {
         path: &str,
         body: Option<&Value>,
     ) -> Result<(StatusCode, Value), Failure> {
+        let (parts, bytes) = self.exchange(method, path, body)?;
+        Ok((parts.status, parsed(&bytes)))
+    }
+
+    fn exchange(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(http::response::Parts, Bytes), Failure> {
+        self.exchange_within(ANSWER_TIMEOUT, method, path, body)
+    }
+
+    fn exchange_within(
+        &self,
+        timeout: Duration,
+        method: &Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(http::response::Parts, Bytes), Failure> {
         let uri = format!("{}/admin/v1{path}", self.base);
         let mut request = Request::builder()
             .method(method)
@@ -154,30 +200,27 @@ impl Client {
         self.runtime.block_on(async {
             let work = async {
                 let response = self.http.request(request).await.map_err(anyhow::Error::from)?;
-                let status = response.status();
-                let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+                let (parts, body) = response.into_parts();
+                let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
                 let bytes = body.map_err(|error| anyhow::anyhow!("{error}"))?.to_bytes();
-                Ok((status, bytes))
+                Ok((parts, bytes))
             };
-            let answered = tokio::time::timeout(ANSWER_TIMEOUT, work).await;
-            let (status, bytes) = match answered {
-                Err(_) => {
-                    return Err(unreachable(anyhow::anyhow!(
-                        "nothing within {} s",
-                        ANSWER_TIMEOUT.as_secs()
-                    )));
-                }
-                Ok(answered) => answered.map_err(unreachable)?,
-            };
-            let body = if bytes.is_empty() {
-                Value::Null
-            } else {
-                serde_json::from_slice(&bytes)
-                    .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()))
-            };
-            Ok((status, body))
+            let answered = tokio::time::timeout(timeout, work).await;
+            match answered {
+                Err(_) => Err(unreachable(anyhow::anyhow!("nothing within {} s", timeout.as_secs()))),
+                Ok(answered) => answered.map_err(unreachable),
+            }
         })
     }
+}
+
+/// A body as JSON, else as text.
+fn parsed(bytes: &[u8]) -> Value {
+    if bytes.is_empty() {
+        return Value::Null;
+    }
+    serde_json::from_slice(bytes)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(bytes).into_owned()))
 }
 
 /// The body of a good answer; the problem of another as a failure.

@@ -1,12 +1,14 @@
 //! One small file per command: its arguments and what it does.
 
 pub(crate) mod alert;
+pub(crate) mod backup;
 pub(crate) mod budget;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod cost;
 pub(crate) mod demo;
 pub(crate) mod explain;
+pub(crate) mod export;
 pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod kill;
@@ -23,4 +25,5 @@ pub(crate) mod request;
 pub(crate) mod serve;
 pub(crate) mod shared;
 pub(crate) mod throttle;
+pub(crate) mod usage;
 pub(crate) mod user;

@@ -3,8 +3,8 @@
 mod alert;
 mod budget;
 mod check;
+mod credential;
 pub mod field;
-mod governed;
 mod instant;
 mod key;
 mod matching;
@@ -29,12 +29,13 @@ mod zone;
 
 pub use alert::{AlertChannel, AlertTarget};
 pub use budget::{Budget, Raise};
+pub use credential::Credential;
 pub use key::{Key, KeyIdentity, MaySet};
 pub use mistake::Severity;
 pub(crate) use mistake::nearest;
 pub use model::{Deployment, Model, Price};
 pub use project::{Project, User};
-pub use provider::{Credential, Credentials, Provider};
+pub use provider::{Credentials, Provider};
 pub use reference::reference;
 pub use report::{Report, ReportItem};
 pub use server::{Ledger, Server, default_listen};
@@ -42,8 +43,8 @@ pub use surroundings::{Environment, Secret, SecretRef, Surroundings};
 pub use throttle::Throttle;
 pub use value::{Limit, Period, Suspense, Threshold, duration_s};
 pub use words::{
-    AlertType, Billing, Durability, Fit, Hold, KeyKind, Language, MailSecurity, Missing, Mode, OnExpiry, Projection, RefusalStatus,
-    UnknownModelPolicy, Weekday,
+    AlertType, Billing, Durability, Fit, Hold, KeyKind, Language, MailSecurity, Missing, Mode, OnExpiry,
+    Projection, RefusalStatus, UnknownModelPolicy, Weekday,
 };
 
 use bursar_core::Attribute;
@@ -219,10 +220,7 @@ impl Config {
                 .collect(),
             budgets: budgets.into_iter().map(|read| read.budget).collect(),
             throttle: throttle::read(throttle.as_ref(), reading),
-            alerts: alerts
-                .iter()
-                .filter_map(|(name, section)| alert::read(name, section, reading))
-                .collect(),
+            alerts: alerts.iter().filter_map(|(name, section)| alert::read(name, section, reading)).collect(),
         }
     }
 

@@ -14,6 +14,8 @@ pub struct Console<'a> {
     pub input: &'a mut dyn Read,
     /// Whether standard error shows colour.
     pub colour: bool,
+    /// Whether standard output is a terminal, which charts are drawn for.
+    pub charts: bool,
 }
 
 impl Console<'_> {

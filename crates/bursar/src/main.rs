@@ -14,8 +14,9 @@ fn main() -> ExitCode {
     let colour = std::io::stderr().is_terminal()
         && environment.get("NO_COLOR").is_none()
         && environment.get("TERM") != Some("dumb");
+    let charts = std::io::stdout().is_terminal() && environment.get("TERM") != Some("dumb");
     let (mut out, mut err, mut input) = (std::io::stdout(), std::io::stderr(), std::io::stdin());
-    let console = Console { out: &mut out, err: &mut err, input: &mut input, colour };
+    let console = Console { out: &mut out, err: &mut err, input: &mut input, colour, charts };
     let now = Timestamp::from_jiff(jiff::Timestamp::now());
     ExitCode::from(bursar::cli::run(std::env::args_os().collect(), &environment, console, now))
 }

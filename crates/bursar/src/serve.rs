@@ -1,14 +1,16 @@
 //! `bursar serve`: opens the stores, wires the planes, and ends them in order.
 
 mod alerts;
-mod budgets;
+pub(crate) mod budgets;
 mod control;
 mod first_start;
 mod install;
 mod kill_watch;
 pub mod local;
+mod probing;
 mod reconcile;
-mod surroundings;
+mod sealing;
+pub(crate) mod surroundings;
 mod wiring;
 
 pub use control::ControlPlane;
@@ -16,5 +18,6 @@ pub use first_start::{ADMIN_TOKEN, FirstStartError, first_key, has_keys};
 pub use install::{InstallError, install};
 pub use kill_watch::{KILL_FILE, signal_off, signal_on};
 pub use reconcile::{Difference, ReconcileError, reconcile};
+pub use sealing::{SEAL_KEY, SealingError, sealer};
 pub use surroundings::{SystemClock, boot_id, random};
 pub use wiring::{PRICES, Running, ServeError, reload, start};

@@ -1,9 +1,7 @@
 //! The desk: looks at the sources, gives each alert its deliveries, and tries them, every channel by itself.
 
 use super::channel::Channel;
-use super::limits::{
-    BACK_OFF_FIRST_MS, BACK_OFF_MAX_MS, DIGEST_MAX, DRAIN, ROWS, SLOW_S, TICK,
-};
+use super::limits::{BACK_OFF_FIRST_MS, BACK_OFF_MAX_MS, DIGEST_MAX, DRAIN, ROWS, SLOW_S, TICK};
 use super::send::{Courier, SendError};
 use super::sources::{self, SourceError};
 use crate::state::State;
@@ -86,6 +84,7 @@ fn look(state: &State) {
     let now = state.now();
     let mut looked = state.alerts.looked.lock();
     let worked = sources::in_order(state)
+        .and_then(|()| sources::circuits(state))
         .and_then(|()| slowly(state, &mut looked, now))
         .and_then(|()| plan(state, now).map_err(SourceError::from));
     match worked {
@@ -138,7 +137,8 @@ fn plan(state: &State, now: Timestamp) -> Result<(), SettingsError> {
     }
     for name in state.settings.pending_channels()? {
         if !channels.iter().any(|channel| channel.name == name) {
-            let given_up = state.settings.abandon_deliveries(&name, "the channel is not configured any more")?;
+            let given_up =
+                state.settings.abandon_deliveries(&name, "the channel is not configured any more")?;
             tracing::warn!(channel = name, given_up, "alerts for a channel that is gone are not delivered");
         }
     }
@@ -174,8 +174,13 @@ async fn tell(state: &State, channel: &Channel, courier: &Courier) {
 }
 
 /// What goes into the next message: what failed together is sent together again, under the same id.
-pub(super) fn batch(channel: &Channel, rows: Vec<(Alert, u32, Timestamp)>, now: Timestamp) -> (Vec<Alert>, u32) {
-    let Some((_, attempts, due_at)) = rows.first().map(|(alert, attempts, due_at)| (alert.id, *attempts, *due_at))
+pub(super) fn batch(
+    channel: &Channel,
+    rows: Vec<(Alert, u32, Timestamp)>,
+    now: Timestamp,
+) -> (Vec<Alert>, u32) {
+    let Some((_, attempts, due_at)) =
+        rows.first().map(|(alert, attempts, due_at)| (alert.id, *attempts, *due_at))
     else {
         return (Vec::new(), 0);
     };
@@ -210,10 +215,18 @@ fn outcome(
     let doubled = BACK_OFF_FIRST_MS.saturating_mul(1i64.checked_shl(attempts.min(30)).unwrap_or(i64::MAX));
     let wait = doubled.min(BACK_OFF_MAX_MS);
     // Spread over a quarter, so that alerts that failed together do not come back at one instant.
-    let seed = alerts.first().map_or(0, |alert| alert.id).wrapping_mul(2_654_435_761).wrapping_add(now.micros());
+    let seed =
+        alerts.first().map_or(0, |alert| alert.id).wrapping_mul(2_654_435_761).wrapping_add(now.micros());
     let jitter = seed.rem_euclid(wait / 4 + 1);
     let asked = retry_after_s.unwrap_or(0).clamp(0, BACK_OFF_MAX_MS / 1_000) * 1_000;
     let wait = (wait + jitter).max(asked);
-    tracing::warn!(channel = channel.name, tries, alerts = count, problem, wait_ms = wait, "an alert was not taken");
+    tracing::warn!(
+        channel = channel.name,
+        tries,
+        alerts = count,
+        problem,
+        wait_ms = wait,
+        "an alert was not taken"
+    );
     Tried::Again(now.plus_millis(wait), problem)
 }

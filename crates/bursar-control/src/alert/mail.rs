@@ -6,8 +6,8 @@ use super::payload::message_id;
 use super::text::{self, Text};
 use bursar_core::Timestamp;
 use bursar_store::settings::Alert;
-use lettre::message::header::ContentType;
 use lettre::message::Mailbox;
+use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
@@ -20,7 +20,12 @@ pub fn is_mail_address(text: &str) -> bool {
 }
 
 /// Sends one mail. The problem says nothing of the login.
-pub(super) async fn send(mail: &Mail, channel: &Channel, alerts: &[Alert], now: Timestamp) -> Result<(), String> {
+pub(super) async fn send(
+    mail: &Mail,
+    channel: &Channel,
+    alerts: &[Alert],
+    now: Timestamp,
+) -> Result<(), String> {
     let message = message(mail, channel, alerts, now)?;
     let transport = transport(mail)?;
     match tokio::time::timeout(CONNECT + ANSWER, transport.send(message)).await {

@@ -4,12 +4,13 @@ use super::limits::{KEY_EXPIRING_S, ROWS, SPIKE_LEAST_NANOS, SPIKE_TIMES};
 use crate::kill::EXPIRING_S;
 use crate::state::State;
 use bursar_core::{Timestamp, Usd};
+use bursar_govern::circuits::RouteEvent;
+use bursar_store::PageRequest;
 use bursar_store::records::{Dimension, NameFilter, RecordsError};
 use bursar_store::settings::{
     Action, AlertEvent, AlertSource, AuditEntry, KeyFilter, NewAlert, Object, SettingsError, ThrottleEvent,
     ThrottleEventKind as Kind,
 };
-use bursar_store::PageRequest;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -64,6 +65,28 @@ pub(super) fn soon(state: &State, now: Timestamp) -> Result<(), SourceError> {
     note_new(state, alerts)
 }
 
+/// Circuits that opened, told once an hour for each endpoint: one that opens and closes is one fault.
+pub(super) fn circuits(state: &State) -> Result<(), SourceError> {
+    let told = |event: RouteEvent| {
+        let RouteEvent::CircuitOpened { endpoint, at, until } = event else { return None };
+        let (event, hour) = (AlertEvent::CircuitOpened, at.seconds().div_euclid(3_600));
+        let provider = endpoint.provider.to_string();
+        let credential = endpoint.credential.map(|name| name.to_string());
+        Some(NewAlert {
+            dedup_key: format!("{event}:{provider}:{}:{hour}", credential.as_deref().unwrap_or_default()),
+            at,
+            event,
+            scope: format!("provider={provider}"),
+            document: json!({
+                "provider": provider, "credential": credential, "until": until.to_string(),
+            }),
+        })
+    };
+    let alerts: Vec<NewAlert> =
+        state.governor.circuits().drain_events().into_iter().filter_map(told).collect();
+    note_new(state, alerts)
+}
+
 /// Keys that end soon.
 pub(super) fn keys(state: &State, now: Timestamp) -> Result<(), SourceError> {
     let mut page = PageRequest::first(bursar_core::limits::PAGE_MAX);
@@ -76,7 +99,8 @@ pub(super) fn keys(state: &State, now: Timestamp) -> Result<(), SourceError> {
                 "key": key.id.to_string(), "name": key.name, "project": key.project, "user": key.user,
                 "until": until.to_string(),
             });
-            let (dedup_key, scope) = (format!("{event}:{}:{until}", key.id), format!("project={}", key.project));
+            let (dedup_key, scope) =
+                (format!("{event}:{}:{until}", key.id), format!("project={}", key.project));
             Some(NewAlert { dedup_key, at: now, event, scope, document })
         });
         note_new(state, soon.collect())?;

@@ -103,9 +103,11 @@ fn names_cannot_mention_people_in_slack() {
 
 #[test]
 fn quiet_hours_follow_the_channels_clock() {
-    assert!(["", "22:00", "22:00-22:00", "24:00-07:00", "9:00-10:00", "22:60-23:00"]
-        .iter()
-        .all(|text| QuietHours::parse(text).is_none()));
+    assert!(
+        ["", "22:00", "22:00-22:00", "24:00-07:00", "9:00-10:00", "22:60-23:00"]
+            .iter()
+            .all(|text| QuietHours::parse(text).is_none())
+    );
     // 22:30 in Taipei, 14:30 in UTC.
     let quiet = QuietHours::parse("22:00-07:00");
     let taipei = Channel { quiet, ..channel(Language::English) };

@@ -117,6 +117,10 @@ const fn english(alert: &Alert) -> Template {
             "Kill switch ends soon: {scope}",
             "{scope} may spend again from {until}, unless the switch is prolonged. It was turned on by {actor}: {reason}.",
         ),
+        AlertEvent::CircuitOpened => (
+            "Provider {provider} fails",
+            "Its circuit is open until {until}: requests go to other deployments, or are refused. Credential: {credential}.",
+        ),
         AlertEvent::Suspense => (
             "Bills are unknown",
             "{count} requests are in suspense, charged at their holds: {amount}. `bursar ledger suspense` names them.",
@@ -152,10 +156,9 @@ const fn chinese(alert: &Alert) -> Template {
             "預算 {budget} 預計將超出上限",
             "預算 {budget}（{scope}）已使用 {spent}，預計 {projected}，上限 {limit}，比率 {ratio}。",
         ),
-        AlertEvent::BurnSpike => (
-            "專案 {project} 的支出速度異常",
-            "過去一小時支出 {spent}；先前 24 小時內單小時最高為 {usual}。",
-        ),
+        AlertEvent::BurnSpike => {
+            ("專案 {project} 的支出速度異常", "過去一小時支出 {spent}；先前 24 小時內單小時最高為 {usual}。")
+        }
         AlertEvent::ThrottleEngaged => (
             "供應商 {provider} 已被節流",
             "請求改送其他部署。預算 {budget} 已使用 {spent}，預計 {projected}，上限 {limit}，比率 {ratio}（節流門檻 {engage_ratio}）。由 {actor} 執行：{reason}。",
@@ -172,9 +175,7 @@ const fn chinese(alert: &Alert) -> Template {
             "試行：供應商 {provider} 本應解除節流",
             "流量未變更。預算 {budget} 已使用 {spent}，預計 {projected}，上限 {limit}，比率 {ratio}（低於 {release_ratio} 解除）。",
         ),
-        AlertEvent::ThrottleStale => {
-            ("節流狀態未更新", "已錯過三次評估；恢復之前，節流狀態維持不變。")
-        }
+        AlertEvent::ThrottleStale => ("節流狀態未更新", "已錯過三次評估；恢復之前，節流狀態維持不變。"),
         AlertEvent::KillOn => {
             ("緊急停止已啟用：{scope}", "{actor} 已停止 {scope} 的支出：{reason}。結束時間：{until}。")
         }
@@ -182,6 +183,10 @@ const fn chinese(alert: &Alert) -> Template {
         AlertEvent::KillExpiring => (
             "緊急停止即將結束：{scope}",
             "若不延長，{scope} 將自 {until} 起恢復支出。當初由 {actor} 啟用：{reason}。",
+        ),
+        AlertEvent::CircuitOpened => (
+            "供應商 {provider} 持續失敗",
+            "斷路器開啟至 {until}：請求改送其他部署，或被拒絕。憑證：{credential}。",
         ),
         AlertEvent::Suspense => (
             "有請求的帳單不明",

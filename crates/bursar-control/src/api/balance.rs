@@ -3,14 +3,15 @@
 use super::calls::Refused;
 use crate::problem::Problem;
 use crate::state::State;
-use axum::Json;
 use axum::extract::{Query, State as Shared};
 use axum::http::{HeaderMap, Uri};
+use axum::{Extension, Json};
 use bursar_core::{Attribute, Attributes, Charge, Value};
 use bursar_govern::assemble::balance_name;
-use bursar_govern::identify::Claims;
+use bursar_govern::identify::{Claims, permit_address};
 use bursar_ledger::{Mode, Touched};
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -34,6 +35,8 @@ pub(crate) struct BalanceView {
     remaining_usd: Option<String>,
     /// Whether a hard budget has nothing left.
     exhausted: bool,
+    /// Its limits beside the budgets: `100 requests per minute`.
+    limits: Vec<String>,
     /// When the key stops working; null: never.
     expires_at: Option<String>,
 }
@@ -110,6 +113,7 @@ impl BudgetStanding {
     responses((status = 200, body = BalanceView), (status = 401, body = Problem)))]
 pub(super) async fn balance(
     Shared(state): Shared<Arc<State>>,
+    address: Option<Extension<IpAddr>>,
     headers: HeaderMap,
     uri: Uri,
     Query(query): Query<BalanceQuery>,
@@ -126,7 +130,9 @@ pub(super) async fn balance(
     let presented = keys.first().map(|found| &*found.key);
     let request_id = state.governor.ports().request_id();
     let caller = state.governor.identify(request_id, presented, &claims);
-    let caller = caller.map_err(|refusal| Refused::Refusal(Box::new(refusal)))?;
+    let refuse = |refusal| Refused::Refusal(Box::new(refusal));
+    let caller = caller.map_err(refuse)?;
+    permit_address(&caller.key, address.map(|Extension(address)| address), request_id).map_err(refuse)?;
     let mut attributes = caller.attributes.clone();
     for (attribute, name, given) in
         [(Attribute::Model, "model", &query.model), (Attribute::Provider, "provider", &query.provider)]
@@ -149,6 +155,7 @@ pub(super) async fn balance(
         kind: key.kind.as_str(),
         exhausted: all().any(|standing| standing.exhausted && standing.mode == "hard"),
         remaining_usd,
+        limits: key.limits.iter().map(ToString::to_string).collect(),
         expires_at: key.expires_at.map(|at| at.to_string()),
         balance: balance.into_iter().next(),
         budgets,

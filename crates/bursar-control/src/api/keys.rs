@@ -1,5 +1,9 @@
 //! `/keys`: what clients present. A key's text is in one answer only: that of its creation or rotation.
 
+mod balance;
+mod parts;
+
+use self::balance::keep_balance;
 use crate::auth::Actor;
 use crate::page::List;
 use crate::problem::Problem;
@@ -7,7 +11,8 @@ use crate::state::{ControlError, State};
 use axum::Json;
 use axum::extract::{Path, Query, State as Shared};
 use axum::http::StatusCode;
-use bursar_core::{ApiFormat, Attribute, Attributes, Pattern, Timestamp, Value};
+use bursar_core::{ApiFormat, Pattern, Timestamp};
+use bursar_govern::assemble;
 use bursar_govern::keys::{KEY_PREFIX, PlainSecret};
 use bursar_store::PageRequest;
 use bursar_store::settings::{self, KeyFilter, KeyHash, KeyId, KeyKind, KeyTotals};
@@ -47,6 +52,12 @@ pub(crate) struct Key {
     attributes: BTreeMap<String, String>,
     /// Whether it consents to a lowered output limit where the asked one does not fit.
     fit: bool,
+    /// How much per minute, hour or day, and at once.
+    limits: Vec<String>,
+    /// Where it may be used from; empty: everywhere.
+    allowed_ips: Vec<String>,
+    /// What a standalone key may spend in all, USD; null: unlimited.
+    balance: Option<String>,
     /// RFC 3339; absent: never.
     expires_at: Option<String>,
     /// Whether it is blocked.
@@ -89,6 +100,12 @@ pub(crate) struct KeyInput {
     attributes: Option<BTreeMap<String, String>>,
     /// Consent to a lowered output limit.
     fit: Option<bool>,
+    /// `100 requests per minute`, `2M tokens per hour for gpt-*`, `5 USD per day`, `4 at once`; empty: unlimited.
+    limits: Option<Vec<String>>,
+    /// IP addresses and ranges that it may be used from; empty: everywhere.
+    allowed_ips: Option<Vec<String>>,
+    /// What a standalone key may spend in all, USD; an empty text: unlimited.
+    balance: Option<String>,
     /// RFC 3339 or a date; an empty text: never.
     expires_at: Option<String>,
 }
@@ -122,6 +139,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(block))
         .routes(routes!(unblock))
         .routes(routes!(rotate))
+        .merge(balance::routes())
 }
 
 impl Key {
@@ -138,17 +156,16 @@ impl Key {
             models: texts(&row.models),
             providers: texts(&row.providers),
             api_formats: row.api_formats.iter().map(ApiFormat::to_string).collect(),
-            may_set: bursar_govern::assemble::may_set(&row.may_set)
-                .words()
-                .into_iter()
-                .map(str::to_owned)
-                .collect(),
+            may_set: assemble::may_set(&row.may_set).words().into_iter().map(str::to_owned).collect(),
             attributes: row
                 .bound
                 .iter()
                 .map(|(attribute, value)| (attribute.to_string(), value.to_string()))
                 .collect(),
             fit: row.fit,
+            limits: assemble::limits(row).iter().map(ToString::to_string).collect(),
+            allowed_ips: row.allowed_ips.iter().map(ToString::to_string).collect(),
+            balance: row.balance.map(|balance| balance.to_string()),
             expires_at: row.expires_at.map(|at| at.to_string()),
             blocked: row.blocked,
             requests: totals.requests,
@@ -174,13 +191,23 @@ impl KeyInput {
             row.providers = patterns(providers);
         }
         if let Some(words) = self.api_formats {
-            row.api_formats = words.iter().map(|word| api_format(word)).collect::<Result<_, _>>()?;
+            row.api_formats = words.iter().map(|word| parts::api_format(word)).collect::<Result<_, _>>()?;
         }
         if let Some(words) = self.may_set {
-            row.may_set = words.iter().map(|word| may_set(word)).collect::<Result<_, _>>()?;
+            row.may_set = words.iter().map(|word| parts::may_set(word)).collect::<Result<_, _>>()?;
         }
         if let Some(attributes) = self.attributes {
-            row.bound = bound(&attributes)?;
+            row.bound = parts::bound(&attributes)?;
+        }
+        if let Some(texts) = self.limits {
+            row.limits = parts::limits(&texts)?;
+            (row.requests_per_minute, row.concurrency_max) = (None, None);
+        }
+        if let Some(texts) = self.allowed_ips {
+            row.allowed_ips = parts::allowed_ips(&texts)?;
+        }
+        if let Some(text) = self.balance {
+            row.balance = if text.is_empty() { None } else { Some(parts::usd("balance", &text)?) };
         }
         if let Some(text) = self.expires_at {
             let read = || {
@@ -197,56 +224,13 @@ impl KeyInput {
     }
 }
 
-fn api_format(word: &str) -> Result<ApiFormat, Problem> {
-    let words: Vec<&str> = ApiFormat::ALL.iter().map(|format| format.as_str()).collect();
-    ApiFormat::parse(word)
-        .ok_or_else(|| Problem::field("api_formats", format!("`{word}` is not one of {}", words.join(", "))))
-}
-
-fn may_set(word: &str) -> Result<Attribute, Problem> {
-    let any_tag = Value::new("*").ok().map(Attribute::Tag);
-    match word {
-        "agent" => Ok(Attribute::Agent),
-        "run" => Ok(Attribute::Run),
-        "session" => Ok(Attribute::Session),
-        "user" => Ok(Attribute::User),
-        "tags" => any_tag.ok_or_else(|| Problem::field("may_set", "cannot be stored")),
-        other => {
-            Err(Problem::field("may_set", format!("`{other}` is not one of agent, run, session, user, tags")))
-        }
-    }
-}
-
-fn bound(attributes: &BTreeMap<String, String>) -> Result<Attributes, Problem> {
-    let mut bound = Attributes::new();
-    for (word, text) in attributes {
-        let known = Attribute::parse(word).filter(|attribute| {
-            matches!(attribute, Attribute::Agent | Attribute::Run | Attribute::Session | Attribute::Tag(_))
-        });
-        let attribute = known.ok_or_else(|| {
-            Problem::field("attributes", format!("`{word}` is not one of agent, run, session, tag.NAME"))
-        })?;
-        let value =
-            Value::new(text).map_err(|error| Problem::field("attributes", format!("`{word}` {error}")))?;
-        if !bound.set(&attribute, value) {
-            return Err(Problem::field("attributes", "has too many tags"));
-        }
-    }
-    Ok(bound)
-}
-
 fn key_id(text: &str) -> Result<KeyId, Problem> {
     KeyId::parse(text)
         .ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("no key `{text}`: ids are UUIDs")))
 }
 
 fn secret(state: &State) -> PlainSecret {
-    let random = &state.governor.ports().random;
-    let mut bytes = [0u8; 32];
-    let (low, high) = bytes.split_at_mut(16);
-    low.copy_from_slice(&random().to_be_bytes());
-    high.copy_from_slice(&random().to_be_bytes());
-    PlainSecret::generate(KEY_PREFIX, bytes)
+    PlainSecret::random(KEY_PREFIX, &*state.governor.ports().random)
 }
 
 #[utoipa::path(get, path = "/keys", tag = "keys", params(KeyQuery),
@@ -281,14 +265,17 @@ async fn create(
     let id = KeyId::from_u128(state.governor.ports().request_id().as_u128());
     let hash = KeyHash(*secret.hashed().as_bytes());
     let mut row = settings::Key::new(id, &secret.shown_prefix(), hash, &project, kind);
-    row.may_set = ["agent", "run", "session", "tags"].into_iter().map(may_set).collect::<Result<_, _>>()?;
+    row.may_set =
+        ["agent", "run", "session", "tags"].into_iter().map(parts::may_set).collect::<Result<_, _>>()?;
     input.apply(&mut row)?;
     let new_user = row.user.clone().filter(|user| state.settings.user(user).is_err());
     let row = state.change(&actor.name, |change| {
         if let Some(user) = new_user {
             change.create_user(&settings::User::new(&user, settings::ManagedBy::Api))?;
         }
-        Ok::<_, ControlError>(change.create_key(&row)?)
+        let row = change.create_key(&row)?;
+        keep_balance(change, &state, &row)?;
+        Ok::<_, ControlError>(row)
     })?;
     let shown = Key::of(&row, &KeyTotals::default(), Some(secret.reveal().to_owned()));
     Ok((StatusCode::CREATED, Json(shown)))
@@ -327,7 +314,10 @@ async fn delete(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let id = key_id(&id)?;
-    state.change(&actor.name, |change| Ok::<_, ControlError>(change.delete_key(id)?))?;
+    state.change(&actor.name, |change| {
+        let gone = change.delete_key(id)?;
+        keep_balance(change, &state, &settings::Key { balance: None, ..gone })
+    })?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -385,6 +375,10 @@ fn modify(
 ) -> Result<Json<Key>, Problem> {
     let (mut row, totals) = state.settings.key(key_id(id)?)?;
     edit(&mut row)?;
-    let row = state.change(&actor.name, |change| Ok::<_, ControlError>(change.update_key(&row)?))?;
+    let row = state.change(&actor.name, |change| {
+        let row = change.update_key(&row)?;
+        keep_balance(change, state, &row)?;
+        Ok::<_, ControlError>(row)
+    })?;
     Ok(Json(Key::of(&row, &totals, None)))
 }

@@ -189,7 +189,7 @@ pub(crate) struct RequestQuery {
     /// Rows of the page.
     limit: Option<u32>,
     /// `next_cursor` of the page before.
-    cursor: Option<String>,
+    pub(super) cursor: Option<String>,
 }
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
@@ -315,7 +315,7 @@ impl AttemptView {
 }
 
 impl RequestQuery {
-    fn filter(self) -> Result<RecordFilter, Problem> {
+    pub(super) fn filter(self) -> Result<RecordFilter, Problem> {
         let status = self.status.as_deref().map(|word| {
             let words: Vec<&str> = Status::ALL.iter().map(|status| status.as_str()).collect();
             Status::parse(word).ok_or_else(|| {

@@ -165,7 +165,7 @@ async fn reserve(
     let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok());
     let asked = read(&state, input, key).map_err(|mistake| Refused::mistake(&mistake))?;
     let known = usage::known(&state, asked.call.id)?;
-    let (aside, seq) = state.governor.set_aside(&asked, known.as_ref()).map_err(Refused::not_booked)?;
+    let (aside, seq) = state.governor.reserve_call(&asked, known.as_ref()).map_err(Refused::not_booked)?;
     durable(&state, seq).await?;
     let held = aside.held.as_ref();
     if held.is_some() {

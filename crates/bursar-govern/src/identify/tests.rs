@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::directory::{KeyKind, Project};
-use bursar_core::Pattern;
+use bursar_core::{IpRange, Pattern};
 
 fn value(text: &str) -> Value {
     Value::new(text).unwrap()
@@ -24,8 +24,11 @@ fn key(change: impl FnOnce(&mut Key)) -> Directory {
         models: Vec::new(),
         providers: Vec::new(),
         api_formats: Vec::new(),
+        limits: Arc::default(),
+        allowed_ips: Vec::new(),
         expires_at: None,
         blocked: false,
+        fit: false,
     };
     change(&mut key);
     let mut directory = Directory::default();
@@ -86,4 +89,21 @@ fn a_key_is_permitted_what_it_lists() {
     let caller = ask(&directory, Some("sk-1"), &Claims::default()).unwrap();
     assert!(permit(&caller.key, ApiFormat::OpenAiChat, "gpt-4o-mini", ID).is_ok());
     assert_eq!(permit(&caller.key, ApiFormat::OpenAiChat, "o3", ID).unwrap_err().code, Code::KeyForbidden);
+}
+
+/// A key that names addresses is refused from everywhere else, and where the address is not known.
+#[test]
+fn a_key_is_used_only_from_where_it_may_be() {
+    let directory = key(|key| {
+        key.allowed_ips = vec![IpRange::parse("10.0.0.0/8").unwrap(), IpRange::parse("::1").unwrap()];
+    });
+    let caller = ask(&directory, Some("sk-1"), &Claims::default()).unwrap();
+    let from = |text: &str| permit_address(&caller.key, text.parse().ok(), ID);
+    assert!(from("10.1.2.3").is_ok() && from("::1").is_ok() && from("::ffff:10.1.2.3").is_ok());
+    for other in ["192.0.2.1", "::2", "unknown"] {
+        assert_eq!(from(other).unwrap_err().code, Code::KeyForbidden, "{other}");
+    }
+    let anywhere = key(|_| {});
+    let caller = ask(&anywhere, Some("sk-1"), &Claims::default()).unwrap();
+    assert!(permit_address(&caller.key, None, ID).is_ok());
 }

@@ -4,7 +4,7 @@ use super::Kill;
 use crate::admit::NotAdmitted;
 use crate::governor::Governor;
 use crate::identify::Caller;
-use crate::route::{Deployment, Skipped};
+use crate::route::Deployment;
 use crate::story::Story;
 use bursar_core::refusal::Stopped;
 use bursar_core::{ApiFormat, Attribute, Attributes, Code, Refusal, RequestId, Value};
@@ -23,7 +23,7 @@ pub(super) fn refusal(kill: &Kill, request_id: RequestId) -> Refusal {
     let until = kill.until.map_or_else(String::new, |until| format!(" (until {until})"));
     let message = format!("the kill switch on {} is on{until}: {}", kill.scope, kill.reason);
     let stopped = Stopped { scope: kill.scope.clone(), reason: kill.reason.to_string(), until: kill.until };
-    Refusal { stopped: Some(stopped), ..Refusal::new(Code::KillSwitch, request_id, message) }
+    Refusal { stopped: Some(Box::new(stopped)), ..Refusal::new(Code::KillSwitch, request_id, message) }
 }
 
 impl Governor {
@@ -96,20 +96,26 @@ pub(crate) enum Killed {
 }
 
 impl Killed {
-    /// As what [`Governor::admit`] answers: the next deployment where only this one is stopped.
-    pub(crate) fn not_admitted(self, mut story: Box<Story>, provider: &Value) -> NotAdmitted {
-        let request_id = story.request_id;
+    /// As what a client is told.
+    pub(crate) fn refusal(&self, request_id: RequestId) -> Refusal {
         match self {
+            Self::Stop(stop) => refusal(&stop.kill, request_id),
             Self::Unknown => {
                 let message =
                     "whether a kill switch is on cannot be read; priced requests are refused until it can";
-                NotAdmitted::Refused(story, Refusal::new(Code::LedgerUnavailable, request_id, message))
+                Refusal::new(Code::LedgerUnavailable, request_id, message)
             }
+        }
+    }
+    /// As what [`Governor::admit`] answers: the next deployment where only this one is stopped.
+    pub(crate) fn not_admitted(self, mut story: Box<Story>, deployment: &Deployment) -> NotAdmitted {
+        let refusal = self.refusal(story.request_id);
+        match self {
             Self::Stop(stop) if stop.per_attempt => {
-                story.skipped.push(Skipped { provider: provider.to_string(), reason: "killed" });
-                NotAdmitted::TryNext(story, refusal(&stop.kill, request_id))
+                story.skipped.push(deployment.skipped(&story.model_asked, "killed"));
+                NotAdmitted::TryNext(story, refusal)
             }
-            Self::Stop(stop) => NotAdmitted::Refused(story, refusal(&stop.kill, request_id)),
+            Self::Stop(_) | Self::Unknown => NotAdmitted::Refused(story, refusal),
         }
     }
 }

@@ -130,17 +130,21 @@ impl Governor {
     ///
     /// # Errors
     /// See [`NotBooked`].
-    pub fn set_aside(
+    pub(super) fn set_aside(
         &self,
         asked: &Reservable,
         known: Option<&Record>,
     ) -> Result<(SetAside, Seq), NotBooked> {
         let now = self.now();
+        let priced = asked.hold.list > Usd::ZERO;
+        if let Some(killed) = self.killed(&asked.call.attributes, priced) {
+            return Err(NotBooked::Refused(Box::new(killed.refusal(asked.call.id))));
+        }
         let expires_at = now.plus_seconds(RESERVATION_TTL_S);
         let id = ReservationId { request: asked.call.id, attempt: 0 };
         let mut record = record::begun(&asked.call, asked.hold);
         let mut reserve = Reserve::new(id, asked.call.attributes.clone(), asked.hold, expires_at);
-        reserve.priced = asked.hold.list > Usd::ZERO;
+        reserve.priced = priced;
         reserve.require_budget = asked.call.require_budget;
         reserve.fingerprint = asked.fingerprint();
         reserve.record = record::encode(&record);
@@ -365,7 +369,8 @@ fn denied(asked: &Reservable, denial: &Denial) -> Refusal {
     let fits = asked.bound.as_ref().zip(call.price.as_ref()).and_then(|(bound, price)| {
         let conditions = call.conditions(None, false);
         let quote = bursar_pricing::quote(&price.row, bound, &conditions);
-        let quote = crate::quote::AttemptQuote { hold: asked.hold, quote, multiplier: call.multiplier };
+        let multiplier = call.multiplier;
+        let quote = crate::quote::AttemptQuote { hold: asked.hold, quote, multiplier, calibrated: false };
         refuse::fits(&denial.room, &price.row, bound, &conditions, &quote)
     });
     refuse::from_denial(denial, call.id, fits)

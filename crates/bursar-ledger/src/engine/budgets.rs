@@ -3,7 +3,7 @@
 use super::Engine;
 use super::state::{BudgetSlot, bits};
 use crate::ReplayError;
-use crate::budget::{Budget, BudgetError, BudgetId, Threshold};
+use crate::budget::{Budget, BudgetError, BudgetId, HoldPolicy, Threshold};
 use crate::entry::{Entry, Sink};
 use crate::outcome::{Outcome, Rejection};
 use crate::slab::Slot;
@@ -67,6 +67,7 @@ impl Engine {
 
     pub(super) fn apply_budget_put(&mut self, budget: &Arc<Budget>) -> Result<(), ReplayError> {
         let seed = self.seed;
+        self.has_lenient |= budget.hold != HoldPolicy::WorstCase;
         let Some(slot) = self.budget_slots.get(&budget.id.0).copied() else {
             return self.insert_budget(BudgetSlot::new(budget.clone(), 0));
         };
@@ -91,6 +92,7 @@ impl Engine {
     /// Adds a budget that is not known.
     pub(super) fn insert_budget(&mut self, own: BudgetSlot) -> Result<(), ReplayError> {
         let slot = Slot::try_from(self.budgets.len()).map_err(|_| ReplayError::Budget)?;
+        self.has_lenient |= own.budget.hold != HoldPolicy::WorstCase;
         if own.budget.active && !own.removed {
             self.index.insert(self.seed, &own.budget, slot);
         }

@@ -7,11 +7,13 @@
 )]
 
 mod codec;
+mod judgements;
 mod lifecycle;
 mod machine;
 mod model;
 mod paging;
 mod periods;
+mod policy;
 mod specified;
 mod vectors;
 mod windows;

@@ -3,8 +3,8 @@
 use crate::common::{outside, per_million, row};
 use bursar_core::{ApiFormat, Multiplier, Rate, RequestBound, UsageClass, Usd};
 use bursar_pricing::{
-    Conditions, Cost, Multipliers, PriceBook, PriceRow, PriceSource, RowSpec, TierSpec, UnknownModel, cost,
-    quote,
+    Billing, Conditions, Cost, Multipliers, PriceBook, PriceRow, PriceSource, RowSpec, TierSpec,
+    UnknownModel, cost, quote,
 };
 use serde_json::Value;
 
@@ -109,6 +109,7 @@ fn check(vector: &Vector, cost: &Cost) {
     }
 }
 
+/// Rules: V P01, V P02, V P04, V P05, V P07, V P08, S4-09, S4-11, S4-12.
 #[test]
 fn fixed_prices_and_tiers() {
     for id in ["P01", "P02", "P04", "P05", "P07", "P08"] {
@@ -117,6 +118,7 @@ fn fixed_prices_and_tiers() {
     }
 }
 
+/// Rules: V P10, S4-10.
 #[test]
 fn p10_absent_cache_rates_follow_the_matched_tier() {
     let Some(vector) = Vector::load("P10") else { return };
@@ -126,6 +128,7 @@ fn p10_absent_cache_rates_follow_the_matched_tier() {
     assert_eq!(cache, usd(vector.then("cache")));
 }
 
+/// Rules: V P11, S4-13, S4-14.
 #[test]
 fn p11_writes_of_an_hour_have_their_own_rate() {
     let Some(vector) = Vector::load("P11") else { return };
@@ -145,6 +148,7 @@ fn p11_writes_of_an_hour_have_their_own_rate() {
     assert_eq!(cost.list, usd(vector.then("total")));
 }
 
+/// Rules: V P16, S4-16.
 #[test]
 fn p16_a_failed_request_keeps_its_tokens_and_drops_its_fee() {
     let Some(vector) = Vector::load("P16") else { return };
@@ -165,6 +169,7 @@ fn p16_a_failed_request_keeps_its_tokens_and_drops_its_fee() {
     }
 }
 
+/// Rules: V P17, V P22, S4-17.
 #[test]
 fn p17_p22_effective_cost_is_list_times_the_multiplier() {
     let Some(vector) = Vector::load("P17") else { return };
@@ -181,6 +186,7 @@ fn p17_p22_effective_cost_is_list_times_the_multiplier() {
     assert_eq!(cost.effective(multiplier), usd(booking.given("effective_cost_usd")));
 }
 
+/// Rules: V P19, S4-17, S4-70.
 #[test]
 fn p19_a_multiplier_belongs_to_a_format_of_a_credential() {
     let Some(vector) = Vector::load("P19") else { return };
@@ -197,6 +203,22 @@ fn p19_a_multiplier_belongs_to_a_format_of_a_credential() {
     assert_eq!(unknown, vector.then("unknown_credential").as_str().unwrap());
 }
 
+/// Free tiers cost nothing and keep their list cost, whatever factor the credential has; a monthly quota is counted.
+/// Rules: S4-18, S4-29, S4-70.
+#[test]
+fn what_a_billing_type_makes_of_a_list_cost() {
+    let cost = crate::common::bill(&row(crate::common::spec("input 3, output 15")), "input 1000, output 500");
+    let effective = |billing| {
+        let multipliers =
+            Multipliers { default: Multiplier::parse("0.8").unwrap(), billing, ..Multipliers::default() };
+        cost.effective(multipliers.of(Some(ApiFormat::OpenAiChat))).to_string()
+    };
+    assert_eq!(cost.list.to_string(), "0.0105");
+    assert_eq!(effective(Billing::FreeTier), "0");
+    assert_eq!([effective(Billing::PayAsYouGo), effective(Billing::MonthlyQuota)], ["0.0084", "0.0084"]);
+}
+
+/// Rules: V P20, S4-19, S4-66.
 #[test]
 fn p20_the_record_keeps_the_rates_that_were_charged() {
     let Some(vector) = Vector::load("P20") else { return };
@@ -210,6 +232,7 @@ fn p20_the_record_keeps_the_rates_that_were_charged() {
     assert_eq!(amount(&cost, UsageClass::Input), usd(vector.then("input_usd")));
 }
 
+/// Rules: V K01, V K02, S1-05, S1-07.
 #[test]
 fn k01_k02_small_calls_keep_their_cost() {
     let Some(vector) = Vector::load("K01") else { return };
@@ -227,6 +250,7 @@ fn k01_k02_small_calls_keep_their_cost() {
     assert!((cost.list.nanos() * 1_000_000 - million).abs() <= 1_000_000, "one nano-USD a call at most");
 }
 
+/// Rules: V K20, V U09, V B20, V B21, S1-08, S2-15, S3-05, S4-67.
 #[test]
 fn k20_u09_b20_b21_a_hold_counts_prompt_and_output() {
     let bound = |input: u64, output: u64| RequestBound {
@@ -254,6 +278,7 @@ fn k20_u09_b20_b21_a_hold_counts_prompt_and_output() {
     assert_eq!(vector.cost("p").list, usd(vector.then("cost_usd")));
 }
 
+/// Rules: V U08, S1-06, S2-15, S2-16, S4-07.
 #[test]
 fn u08_hold_and_bill_of_an_unknown_model_follow_one_rule() {
     let Some(vector) = Vector::load("U08") else { return };
@@ -275,6 +300,7 @@ fn u08_hold_and_bill_of_an_unknown_model_follow_one_rule() {
     );
 }
 
+/// Rules: V L04, S4-20.
 #[test]
 fn l04_the_total_counts_every_class_once() {
     let Some(vector) = Vector::load("L04") else { return };

@@ -128,7 +128,7 @@ pub(super) fn name_of(generation: u32) -> String {
 }
 
 /// The generation that a file's name says, when it is a segment's.
-pub(super) fn generation_of(name: &str) -> Option<u32> {
+pub(crate) fn generation_of(name: &str) -> Option<u32> {
     let digits = name.strip_prefix("journal-")?.strip_suffix(".seg")?;
     let generation = digits.parse().ok()?;
     (name_of(generation) == name).then_some(generation)

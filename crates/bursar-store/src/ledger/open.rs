@@ -82,6 +82,7 @@ impl Ledger {
             keeper: Mutex::new(keeper),
             reader: Mutex::new(None),
             drained: std::sync::atomic::AtomicU64::new(0),
+            pinned: std::sync::atomic::AtomicU64::new(u64::MAX),
             windows,
             _lock: lock,
         };

@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use std::path::{Path, PathBuf};
 
 use super::month::Month;
-use super::roll::{DayKey, HourKey, ProjectKey, Rolls, each_roll};
+use super::roll::{ALL_PROJECTS, DayKey, HourKey, ProjectKey, Rolls, each_roll};
 use super::strings::{Numbers, Texts};
 use super::{RecordsError, meta};
 use crate::journal::Seq;
@@ -86,9 +86,9 @@ impl Book {
                 rolls.days.insert([dimension, day, value, project, status], sums);
                 rolls.write_if_many(&transaction)
             })?;
-            each_roll(file, PROJECTS, |[hour, project, status]: ProjectKey, sums| {
-                let [project] = renumber_all([project], &mut renumber)?;
-                rolls.projects.insert([hour, project, status], sums);
+            each_roll(file, PROJECTS, |[project, hour, status]: ProjectKey, sums| {
+                let project = if project == ALL_PROJECTS { project } else { renumber(project)? };
+                rolls.projects.insert([project, hour, status], sums);
                 rolls.write_if_many(&transaction)
             })?;
             rolls.write(&transaction)?;

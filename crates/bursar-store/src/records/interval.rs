@@ -27,10 +27,6 @@ impl Piece {
     pub(super) fn first(&self) -> i64 {
         self.grain.number(self.from)
     }
-    /// Its last instant.
-    pub(super) fn last(&self) -> Timestamp {
-        Timestamp::from_micros(self.until.micros().saturating_sub(1))
-    }
     /// The day or hour behind its last.
     pub(super) fn end(&self) -> i64 {
         self.grain.number(self.until)

@@ -51,7 +51,7 @@ const RECORDS: &str = "FROM records WHERE place >= ?1 AND place < ?2";
 const TAGS: &str = "SELECT place, tag FROM record_tags WHERE place >= ?1 AND place < ?2 ORDER BY place, tag";
 const CLEAR_HOURS: &str = "DELETE FROM roll_hour WHERE hour >= ?1 AND hour < ?2";
 const CLEAR_PROJECTS: &str = "DELETE FROM roll_project WHERE hour >= ?1 AND hour < ?2";
-const CLEAR_DAY: &str = "DELETE FROM roll_day WHERE dimension BETWEEN 0 AND 9 AND day = ?1";
+const CLEAR_DAY: &str = "DELETE FROM roll_day WHERE dimension BETWEEN 0 AND 19 AND day = ?1";
 
 impl Records {
     /// Counts the records of a month again and compares. Hours and days of which retention has deleted records are passed
@@ -113,7 +113,7 @@ fn compare_day(db: &Connection, day: i64, total: &mut Recount) -> rusqlite::Resu
     let first_hour = first_whole(hour_of(kept), kept, super::roll::hour_start);
     let first_day = first_whole(day_of(kept), kept, day_start);
     counted.hours.retain(|[hour, ..], _| *hour >= first_hour);
-    counted.projects.retain(|[hour, ..], _| *hour >= first_hour);
+    counted.projects.retain(|[_, hour, _], _| *hour >= first_hour);
     counted.days.retain(|[_, day, ..], _| *day >= first_day);
     let from = hours.0.max(first_hour);
     let sql = format!("SELECT * FROM roll_hour WHERE hour >= {from} AND hour < {}", hours.1);
@@ -121,7 +121,7 @@ fn compare_day(db: &Connection, day: i64, total: &mut Recount) -> rusqlite::Resu
     let sql = format!("SELECT * FROM roll_project WHERE hour >= {from} AND hour < {}", hours.1);
     compare("roll_project", rolled(db, &sql)?, &counted.projects, total);
     if day >= first_day {
-        let sql = format!("SELECT * FROM roll_day WHERE dimension BETWEEN 0 AND 9 AND day = {day}");
+        let sql = format!("SELECT * FROM roll_day WHERE dimension BETWEEN 0 AND 19 AND day = {day}");
         compare("roll_day", rolled(db, &sql)?, &counted.days, total);
     }
     Ok(counted)

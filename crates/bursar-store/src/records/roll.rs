@@ -161,7 +161,7 @@ pub(super) type HourKey = [i64; 8];
 /// A row of `roll_day`: dimension, day, value, project, status.
 pub(super) type DayKey = [i64; 5];
 
-/// A row of `roll_project`: hour, project, status.
+/// A row of `roll_project`: project, hour, status.
 pub(super) type ProjectKey = [i64; 3];
 
 /// What one record counts as, in numbers of its file's dictionary.
@@ -183,12 +183,17 @@ impl Counted {
         [hour_of(self.at), project, user, key, agent, provider, model, self.status]
     }
     fn day_keys(&self) -> impl Iterator<Item = DayKey> + '_ {
-        let [project, ..] = self.names;
+        let [project, .., provider, model] = self.names;
         let day = day_of(self.at);
         // A name that is absent is a row too: what has no user is part of the sum over users.
         let named = (0..).zip(self.names);
         let tags = self.tags.iter().map(|tag| (TAG, *tag)).chain([(CODE, self.code)]);
-        named.chain(tags).map(move |(dimension, value)| [dimension, day, value, project, self.status])
+        let together = [(0, 0), (PROVIDER, provider), (MODEL, model), (CODE, self.code)];
+        let together = together.map(|(dimension, value)| [dimension + TOGETHER, day, value, 0, self.status]);
+        named
+            .chain(tags)
+            .map(move |(dimension, value)| [dimension, day, value, project, self.status])
+            .chain(together)
     }
 }
 
@@ -196,6 +201,13 @@ impl Counted {
 pub(super) const TAG: i64 = 8;
 /// The dimension of codes, the last one.
 pub(super) const CODE: i64 = 9;
+/// Dimensions of few names are also rolled up over all projects together, under this number more; that of projects then is
+/// everything.
+pub(super) const TOGETHER: i64 = 10;
+const PROVIDER: i64 = 6;
+const MODEL: i64 = 7;
+/// The project of what is rolled up over all of them by the hour.
+pub(super) const ALL_PROJECTS: i64 = -1;
 
 /// Changes of roll-ups, gathered over a batch and written once per row.
 #[derive(Default, Debug, PartialEq, Eq)]
@@ -216,7 +228,7 @@ const HOURS: Table = Table {
     key: &["hour", "project", "user", "key", "agent", "provider", "model", "status"],
 };
 const DAYS: Table = Table { name: "roll_day", key: &["dimension", "day", "value", "project", "status"] };
-const PROJECTS: Table = Table { name: "roll_project", key: &["hour", "project", "status"] };
+const PROJECTS: Table = Table { name: "roll_project", key: &["project", "hour", "status"] };
 
 /// The columns of [`Sums`], in the order of [`Sums::values`].
 pub(super) const SUMS: [&str; Sums::COUNT] = [
@@ -273,7 +285,9 @@ impl Rolls {
     fn change(&mut self, counted: &Counted, with: impl Fn(&mut Sums, &Sums)) {
         let hour_key @ [hour, project, .., status] = counted.hour_key();
         with(self.hours.entry(hour_key).or_default(), &counted.sums);
-        with(self.projects.entry([hour, project, status]).or_default(), &counted.sums);
+        for project in [project, ALL_PROJECTS] {
+            with(self.projects.entry([project, hour, status]).or_default(), &counted.sums);
+        }
         for key in counted.day_keys() {
             with(self.days.entry(key).or_default(), &counted.sums);
         }

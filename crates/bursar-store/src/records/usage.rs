@@ -73,6 +73,13 @@ impl Dimension {
             Self::Code => CODE,
         }
     }
+    /// Whether `roll_day` also has it over all projects together; that of projects is everything then.
+    const fn is_together(self) -> bool {
+        match self {
+            Self::Project | Self::Provider | Self::Model | Self::Code => true,
+            Self::User | Self::Key | Self::Agent | Self::Run | Self::Session | Self::Tag => false,
+        }
+    }
     /// Whether `roll_hour` has it.
     const fn is_hourly(self) -> bool {
         match self {
@@ -120,7 +127,9 @@ impl Records {
         let by_hour = asked.iter().all(|dimension| dimension.is_hourly());
         let mut answer = Answer::new();
         for piece in joined(edges, by_day.is_some(), by_hour) {
-            let question = Question { edges, by, filter, piece, by_day, by_project: narrow.is_empty() };
+            let any_project = !asked.contains(&Dimension::Project);
+            let by_project = narrow.is_empty();
+            let question = Question { edges, by, filter, piece, by_day, by_project, any_project };
             if piece.grain != Grain::Records {
                 self.book.read(|db, texts| question.rolled(db, texts, &mut answer))?;
             }

@@ -40,6 +40,8 @@ words! {
         KillOff = "kill_off",
         /// A kill switch ends soon.
         KillExpiring = "kill_expiring",
+        /// A provider failed so often that requests go elsewhere for a while.
+        CircuitOpened = "circuit_opened",
         /// Bills of requests are unknown: they are charged at their holds.
         Suspense = "suspense",
         /// A model has no price: its requests are refused.
@@ -61,6 +63,7 @@ impl AlertEvent {
             | Self::ThrottleEngaged
             | Self::KillOn
             | Self::KillExpiring
+            | Self::CircuitOpened
             | Self::LedgerTrouble => true,
             Self::Threshold
             | Self::Overage

@@ -66,8 +66,7 @@ pub enum Tried {
     GaveUp(String),
 }
 
-const INSERT: &str =
-    "INSERT INTO alert_deliveries(alert, channel, state, urgent, attempts, due_at, problem)
+const INSERT: &str = "INSERT INTO alert_deliveries(alert, channel, state, urgent, attempts, due_at, problem)
   VALUES (?1, ?2, 'pending', ?3, 0, ?4, '') ON CONFLICT DO NOTHING";
 const OF_ALERT: &str = "SELECT * FROM alert_deliveries WHERE alert = ?1 ORDER BY channel";
 const PENDING: &str =

@@ -9,7 +9,7 @@ use super::row::{ManagedBy, Revision, check_list, check_sentence};
 use super::totals::KeyTotals;
 use super::{Settings, totals};
 use crate::sqlite::{Page, PageRequest, column, text, text::Text, words::words};
-use bursar_core::{ApiFormat, Attribute, Attributes, Pattern, Timestamp, Usd};
+use bursar_core::{ApiFormat, Attribute, Attributes, IpRange, KeyLimit, Pattern, Timestamp, Usd};
 
 words! {
     /// What a key is for.
@@ -84,6 +84,12 @@ pub struct Key {
     pub requests_per_minute: Option<u32>,
     /// Requests at once; absent: unlimited.
     pub concurrency_max: Option<u32>,
+    /// How much per minute, hour or day, and at once.
+    #[serde(serialize_with = "text::list::serialize")]
+    pub limits: Vec<KeyLimit>,
+    /// Where it may be used from; empty: anywhere.
+    #[serde(serialize_with = "text::list::serialize")]
+    pub allowed_ips: Vec<IpRange>,
     /// A standalone key's balance; absent: unlimited.
     #[serde(serialize_with = "text::option::serialize")]
     pub balance: Option<Usd>,
@@ -118,21 +124,22 @@ pub struct KeyFilter {
 pub(super) const INSERT: &str =
     "INSERT INTO keys VALUES (:id, :name, :prefix, :hash, :previous_hash, :previous_until, :project, :user, :kind,
   :models, :providers, :api_formats, :may_set, :bound, :fit, :requests_per_minute, :concurrency_max, :balance,
-  :expires_at, :blocked, :managed_by, :deleted_at, :version, :created_at, :updated_at)";
+  :expires_at, :blocked, :managed_by, :deleted_at, :version, :created_at, :updated_at, :limits, :allowed_ips)";
 pub(super) const UPDATE: &str =
     "UPDATE keys SET name = :name, prefix = :prefix, hash = :hash, previous_hash = :previous_hash,
   previous_until = :previous_until, project = :project, user = :user, kind = :kind, models = :models,
   providers = :providers, api_formats = :api_formats, may_set = :may_set, bound = :bound, fit = :fit,
   requests_per_minute = :requests_per_minute, concurrency_max = :concurrency_max, balance = :balance,
   expires_at = :expires_at, blocked = :blocked, managed_by = :managed_by, deleted_at = :deleted_at,
-  version = :version, created_at = :created_at, updated_at = :updated_at WHERE id = :id";
+  version = :version, created_at = :created_at, updated_at = :updated_at, limits = :limits,
+  allowed_ips = :allowed_ips WHERE id = :id";
 const SELECT: &str = "SELECT id, name, prefix, hash, previous_hash, previous_until, project, user, kind, models, providers,
   api_formats, may_set, bound, fit, requests_per_minute, concurrency_max, balance, expires_at, blocked, managed_by,
-  deleted_at, version, created_at, updated_at
+  deleted_at, version, created_at, updated_at, limits, allowed_ips
   FROM keys WHERE id = ?1";
 const LIST: &str = "SELECT id, name, prefix, hash, previous_hash, previous_until, project, user, kind, models, providers,
   api_formats, may_set, bound, fit, requests_per_minute, concurrency_max, balance, expires_at, blocked, managed_by,
-  deleted_at, version, created_at, updated_at
+  deleted_at, version, created_at, updated_at, limits, allowed_ips
   FROM keys WHERE (?1 IS NULL OR id > ?1) AND (?2 IS NULL OR project = ?2)
   AND (?3 IS NULL OR user = ?3) AND (?4 IS NULL OR substr(prefix, 1, length(?4)) = ?4)
   AND (?5 OR deleted_at IS NULL) ORDER BY id LIMIT ?6";
@@ -200,6 +207,8 @@ impl Key {
             fit: false,
             requests_per_minute: None,
             concurrency_max: None,
+            limits: Vec::new(),
+            allowed_ips: Vec::new(),
             balance: None,
             expires_at: None,
             blocked: false,
@@ -216,6 +225,8 @@ impl Key {
         check_list(Object::Key, &id, "providers", &self.providers)?;
         check_list(Object::Key, &id, "api_formats", &self.api_formats)?;
         check_list(Object::Key, &id, "may_set", &self.may_set)?;
+        check_list(Object::Key, &id, "limits", &self.limits)?;
+        check_list(Object::Key, &id, "allowed_ips", &self.allowed_ips)?;
         if self.balance.is_some() && self.kind != KeyKind::Standalone {
             return Err(SettingsError::invalid(Object::Key, id, "balance", "is for standalone keys only"));
         }
@@ -251,6 +262,8 @@ impl Key {
             ":version": column::integer(self.revision.version),
             ":created_at": self.revision.created_at.micros(),
             ":updated_at": self.revision.updated_at.micros(),
+            ":limits": text::list_to_json(&self.limits),
+            ":allowed_ips": text::list_to_json(&self.allowed_ips),
         })
     }
 }
@@ -329,5 +342,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Key> {
         managed_by: column::text(row, 20)?,
         deleted_at: column::time_option(row, 21)?,
         revision: Revision::read_at(row, [22, 23, 24])?,
+        limits: column::text_list(row, 25)?,
+        allowed_ips: column::text_list(row, 26)?,
     })
 }

@@ -64,7 +64,7 @@ impl Settings {
     /// # Errors
     /// See [`SettingsError`].
     pub fn kill_switches_on(&self) -> Result<Vec<KillSwitch>, SettingsError> {
-        self.read(|db| list_on(db))
+        self.read(list_on)
     }
 }
 

@@ -69,6 +69,7 @@ const INSERT: &str =
 const REVOKE: &str =
     "UPDATE tokens SET hash = NULL, revoked_at = ?2, version = version + 1, updated_at = ?2 WHERE id = ?1";
 const SELECT: &str = "SELECT * FROM tokens WHERE id = ?1";
+const BY_HASH: &str = "SELECT * FROM tokens WHERE hash = ?1";
 const LIST: &str = "SELECT * FROM tokens WHERE (?1 IS NULL OR id > ?1) ORDER BY id LIMIT ?2";
 
 impl TokenId {
@@ -137,6 +138,13 @@ impl Settings {
         let position = page.position_text()?;
         let rows = self.read(|db| list(db, position.as_deref(), page.fetch()))?;
         Ok(Page::cut(rows, page, |token| token.id.to_string().into_bytes()))
+    }
+    /// The token with this hash; a revoked one has none. One row is read, by its index: every call of the admin API asks.
+    ///
+    /// # Errors
+    /// See [`SettingsError`].
+    pub fn token_of(&self, hash: KeyHash) -> Result<Option<Token>, SettingsError> {
+        self.read(|db| Ok(db.prepare_cached(BY_HASH)?.query_row([hash.0], read).optional()?))
     }
 }
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Deserializer, Serializer, de::Error as _, ser::SerializeSeq};
 
 use bursar_core::{
-    ApiFormat, Attribute, Attributes, Multiplier, Pattern, RequestId, Scope, Timestamp, Usd, Value,
+    ApiFormat, Attribute, Attributes, IpRange, KeyLimit, Multiplier, Pattern, RequestId, Scope, Timestamp,
+    Usd, Value,
 };
 
 /// Written as one text and read back the same.
@@ -24,6 +25,8 @@ macro_rules! text {
 text! {
     ApiFormat, ApiFormat::parse;
     Attribute, Attribute::parse;
+    IpRange, |text| IpRange::parse(text).ok();
+    KeyLimit, |text| KeyLimit::parse(text).ok();
     Multiplier, |text| Multiplier::parse(text).ok();
     Pattern, |text| Some(Pattern::new(text));
     RequestId, RequestId::parse;

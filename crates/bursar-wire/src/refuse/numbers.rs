@@ -74,7 +74,7 @@ impl Numbers {
             message: refusal.message.clone(),
             request_id: refusal.request_id.to_string(),
             first: refusal.blocking.first().map(Window::of),
-            stopped: refusal.stopped.as_ref().map(Switch::of),
+            stopped: refusal.stopped.as_deref().map(Switch::of),
             blocking: refusal.blocking.iter().map(BlockingWindow::of).collect(),
             fits: refusal.fits_max_output.map(|max_output| Fits { max_output }),
         }

@@ -25,8 +25,22 @@ pub(crate) enum Command {
     Unblock(Named),
     /// Give a key a new text
     Rotate(Rotate),
+    /// Raise the balance of a standalone key
+    TopUp(TopUp),
     /// Delete a key for good
     Delete(Named),
+}
+
+/// What is paid in.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TopUp {
+    #[command(flatten)]
+    named: Named,
+    /// USD that the balance rises by, such as `25`
+    amount: String,
+    /// The balance that it rises from: where it is another by now, nothing is paid in
+    #[arg(long, value_name = "USD")]
+    from: Option<String>,
 }
 
 /// Which key.
@@ -110,6 +124,16 @@ struct Change {
     /// Consent to a lowered output limit where the asked one does not fit
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     fit: Option<bool>,
+    /// A limit such as `100 requests per minute`, `2M tokens per hour for gpt-*`, `5 USD per day` or `4 at once`; may be
+    /// repeated; an empty text: unlimited
+    #[arg(long = "limit", value_name = "LIMIT")]
+    limits: Vec<String>,
+    /// IP addresses and ranges that it may be used from; an empty text: everywhere
+    #[arg(long, value_delimiter = ',', value_name = "RANGES")]
+    allowed_ips: Vec<String>,
+    /// What a standalone key may spend in all, in USD; an empty text: unlimited
+    #[arg(long, value_name = "USD")]
+    balance: Option<String>,
     /// When it stops to work: a time, a date, a duration such as `30d`, or `never`
     #[arg(long, value_name = "TIME")]
     expires: Option<String>,
@@ -162,6 +186,12 @@ pub(crate) fn run(command: Command, context: &mut Context<'_>) -> Result<(), Fai
                 })?,
             };
             act(&rotate.named, "/rotate", &json!({ "overlap_s": overlap_s }), context)
+        }
+        Command::TopUp(top_up) => {
+            let body = Body::default()
+                .with("amount_usd", Some(top_up.amount.as_str()))
+                .with("from_usd", top_up.from.clone());
+            act(&top_up.named, "/top-up", &body.into_value(), context)
         }
         Command::Delete(named) => {
             let client = context.client(named.server.url.as_deref())?;
@@ -236,6 +266,9 @@ impl Change {
             .with_list("may_set", &self.may_set)
             .with("attributes", Some(attributes).filter(|map| !map.is_empty()))
             .with("fit", self.fit)
+            .with_list("limits", &self.limits)
+            .with_list("allowed_ips", &self.allowed_ips)
+            .with("balance", self.balance.clone())
             .with("expires_at", expires))
     }
 }
@@ -269,6 +302,9 @@ fn text(key: &Value) -> String {
         ("may set", at(key, "may_set")),
         ("attributes", at(key, "attributes")),
         ("fit", at(key, "fit")),
+        ("limits", at(key, "limits")),
+        ("allowed ips", at(key, "allowed_ips")),
+        ("balance", if at(key, "balance").is_empty() { String::new() } else { money(&at(key, "balance")) }),
         ("expires", time(key, "expires_at")),
         ("blocked", at(key, "blocked")),
         ("requests", at(key, "requests")),

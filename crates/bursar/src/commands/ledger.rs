@@ -1,6 +1,8 @@
 //! `bursar ledger`: what is in suspense, corrections, and proof that the counters are what the entries say.
 
 mod reconcile;
+mod repair;
+mod rollups;
 mod verify;
 
 use super::shared::{self, Page, Server};
@@ -23,6 +25,8 @@ pub(crate) enum Command {
     Forgive(Forgive),
     /// Compare a provider's bill with the records
     Reconcile(reconcile::Args),
+    /// Count records again and compare with the roll-ups, or make these anew
+    Rollups(rollups::Args),
 }
 
 /// A correction.
@@ -60,6 +64,7 @@ pub(crate) fn run(command: Command, context: &mut Context<'_>) -> Result<(), Fai
     match command {
         Command::Verify(args) => verify::run(&args, context),
         Command::Reconcile(args) => reconcile::run(&args, context),
+        Command::Rollups(args) => rollups::run(&args, context),
         Command::Suspense(page) => {
             let table = Table::new(&[
                 "ID",

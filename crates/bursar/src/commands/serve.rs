@@ -69,6 +69,9 @@ fn greet(
         console.hint("see `bursar ledger suspense`");
     }
     console.say(&format!("listening on {base}, data in `{}`", config.server.data_dir.display()));
+    if let Some(admin) = &running.admin_address {
+        console.say(&format!("admin API on http://{admin}"));
+    }
     if let Some(path) = &running.admin_token {
         console.say(&format!("admin token in `{}`", path.display()));
     }

@@ -266,7 +266,8 @@ fn email(
     if to.is_empty() {
         section.missing("to", "write `[\"team@example.com\"]`", reading);
     }
-    let addresses = from.iter().map(|from| (from.as_str(), "from")).chain(to.iter().map(|to| (to.text, "to")));
+    let addresses =
+        from.iter().map(|from| (from.as_str(), "from")).chain(to.iter().map(|to| (to.text, "to")));
     for (address, field) in addresses {
         if !bursar_control::alert::is_mail_address(address) {
             let path = section.field(field);
@@ -279,7 +280,12 @@ fn email(
     let password = section.secret("password", reading);
     if section.has("user") != section.has("password") {
         let help = "give `user` and `password`, or neither";
-        reading.wrong(section.place, &section.path, format!("`{}` has one half of a login", section.path), help);
+        reading.wrong(
+            section.place,
+            &section.path,
+            format!("`{}` has one half of a login", section.path),
+            help,
+        );
     }
     if section.has("user") && security == MailSecurity::None {
         let path = section.field("security");

@@ -8,7 +8,11 @@ use super::surroundings::SecretRef;
 use super::tree::Place;
 use super::value::{Limit, TIME_HELP};
 use super::words::KeyKind;
-use bursar_core::{ApiFormat, Attribute, Measure, Pattern, Timestamp, Usd, Value};
+use bursar_core::key_limit::KEY_LIMIT_HELP;
+use bursar_core::{ApiFormat, Attribute, IpRange, KeyLimit, Measure, Pattern, Timestamp, Usd, Value};
+
+/// What a range of addresses should look like.
+pub(super) const IP_HELP: &str = "write an address or a range, such as `\"192.0.2.7\"` or `\"10.0.0.0/8\"`";
 
 /// The fields of one of `[[keys]]`.
 pub(super) const FIELDS: &[Field] = &[
@@ -89,6 +93,20 @@ pub(super) const FIELDS: &[Field] = &[
         "unlimited",
         "Requests in flight (E-CONC-001).",
     ),
+    Field::new(
+        "limits",
+        Takes::List(
+            "limits such as `\"100 requests per minute\"`, `\"2M tokens per hour for gpt-*\"`, `\"5 USD per day\"` or `\"4 at once\"`",
+        ),
+        "unlimited",
+        "How much per minute, hour or day, and at once; each also for some models alone (E-RATE-001, E-CONC-001).",
+    ),
+    Field::new(
+        "allowed_ips",
+        Takes::List("IP addresses and ranges, such as `\"10.0.0.0/8\"`"),
+        "every address",
+        "Where the key may be used from (E-AUTH-002).",
+    ),
 ];
 
 /// A key, checked.
@@ -126,6 +144,10 @@ pub struct Key {
     pub requests_per_minute: Option<u32>,
     /// Requests in flight.
     pub concurrency_max: Option<u32>,
+    /// How much per minute, hour or day, and at once.
+    pub limits: Vec<KeyLimit>,
+    /// Where it may be used from; empty: everywhere.
+    pub allowed_ips: Vec<IpRange>,
 }
 
 /// How a declared key is known.
@@ -210,6 +232,8 @@ pub(super) fn read<'a>(
         balance: balance(section, kind, reading),
         requests_per_minute: limit("requests_per_minute", reading),
         concurrency_max: limit("concurrency_max", reading),
+        limits: section.parsed_list("limits", KEY_LIMIT_HELP, reading, KeyLimit::parse),
+        allowed_ips: section.parsed_list("allowed_ips", IP_HELP, reading, IpRange::parse),
     };
     name.map(|_| key)
 }

@@ -255,6 +255,28 @@ impl<'a> Section<'a> {
         value
     }
 
+    /// A list of texts, each read by `parse`, whose error stands behind the text.
+    pub(crate) fn parsed_list<T>(
+        &self,
+        name: &str,
+        help: &str,
+        reading: &mut Reading<'_>,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
+        let spots = self.texts(name, false, reading).unwrap_or_default();
+        let mut list = Vec::new();
+        for (at, spot) in spots.iter().enumerate() {
+            match parse(spot.text) {
+                Ok(value) => list.push(value),
+                Err(problem) => {
+                    let path = format!("{}[{at}]", self.field(name));
+                    let message = format!("`{path}` {problem}: `{}`", spot.text);
+                    reading.wrong(spot.place, path, message, help);
+                }
+            }
+        }
+        list
+    }
     /// A list of texts; one text alone counts as a list of one where `single` says so.
     pub(crate) fn texts(&self, name: &str, single: bool, reading: &mut Reading<'_>) -> Option<Vec<Spot<'a>>> {
         let entry = self.get(name)?;

@@ -4,6 +4,7 @@ use super::field::{Field, Takes};
 use super::section::{Reading, Section, Spot};
 use super::surroundings::SecretRef;
 use super::words::{Durability, RefusalStatus};
+use bursar_core::IpRange;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -52,6 +53,12 @@ pub(super) const SERVER_FIELDS: &[Field] = &[
         "Seconds that a shutdown waits for requests in flight before it ends them and settles them as estimated.",
     ),
     Field::new("threads", Takes::Integer(1, 1_024), "one per core", "Threads of the data plane."),
+    Field::new(
+        "trusted_proxies",
+        Takes::List("IP addresses and ranges, such as `\"10.0.0.0/8\"`"),
+        "none",
+        "Proxies in front of Bursar whose `x-forwarded-for` is believed where a key names the addresses it may be used from.",
+    ),
 ];
 
 /// The fields of `[ledger]`.
@@ -81,6 +88,8 @@ pub struct Server {
     pub drain_s: u32,
     /// Threads of the data plane; absent: one per core.
     pub threads: Option<u32>,
+    /// Proxies whose `x-forwarded-for` is believed.
+    pub trusted_proxies: Vec<IpRange>,
 }
 
 /// `[ledger]`, checked.
@@ -113,6 +122,7 @@ pub(super) fn read_server(section: Option<&Section<'_>>, reading: &mut Reading<'
             refusal_status: RefusalStatus::Native,
             drain_s: 30,
             threads: None,
+            trusted_proxies: Vec::new(),
         };
     };
     let admin_token = section.secret("admin_token", reading).or(env_token);
@@ -137,6 +147,7 @@ pub(super) fn read_server(section: Option<&Section<'_>>, reading: &mut Reading<'
             .unwrap_or(RefusalStatus::Native),
         drain_s: number(section.integer("drain_s", reading)).unwrap_or(30),
         threads: number(section.integer("threads", reading)),
+        trusted_proxies: section.parsed_list("trusted_proxies", super::key::IP_HELP, reading, IpRange::parse),
     }
 }
 

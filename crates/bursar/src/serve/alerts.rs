@@ -3,9 +3,7 @@
 use super::install::InstallError;
 use crate::config::{self, AlertChannel, AlertTarget, Config, SecretRef, Surroundings};
 use bursar_control::State;
-use bursar_control::alert::{
-    Channel, ChannelKind, Language, Mail, MailSecurity, SecretText, deliver_alerts,
-};
+use bursar_control::alert::{Channel, ChannelKind, Language, Mail, MailSecurity, SecretText, deliver_alerts};
 use bursar_core::Pattern;
 use bursar_ledger::Zone;
 use std::io;

@@ -6,7 +6,7 @@ use bursar_govern::budget::{BudgetDocument, OneOrMany, RaiseDocument, ThresholdT
 
 /// The document of a declared budget. Fields at their defaults stay out of it.
 #[must_use]
-pub(super) fn document(budget: &Budget) -> BudgetDocument {
+pub(crate) fn document(budget: &Budget) -> BudgetDocument {
     let amount = |amount: i64| match budget.measure {
         Measure::Usd => format!("{} USD", budget.measure.format(amount)),
         Measure::Tokens | Measure::Requests => format!("{amount} {}", budget.measure.as_str()),

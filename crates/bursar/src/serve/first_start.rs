@@ -54,7 +54,7 @@ pub(super) fn admin_token(
     let plain = match std::fs::read_to_string(&path) {
         Ok(text) => text.trim().to_owned(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let secret = new_secret(TOKEN_PREFIX);
+            let secret = PlainSecret::random(TOKEN_PREFIX, random);
             write_private(&path, secret.reveal()).map_err(fail)?;
             secret.reveal().to_owned()
         }
@@ -63,16 +63,6 @@ pub(super) fn admin_token(
     let prefix: String = plain.chars().take(TOKEN_PREFIX.len() + 4).collect();
     know(settings, "admin", &prefix, &HashedSecret::of(&plain), now)?;
     Ok(Some(path))
-}
-
-/// A new secret from the machine's randomness.
-#[must_use]
-pub(super) fn new_secret(prefix: &str) -> PlainSecret {
-    let mut bytes = [0u8; 32];
-    let (low, high) = bytes.split_at_mut(16);
-    low.copy_from_slice(&random().to_be_bytes());
-    high.copy_from_slice(&random().to_be_bytes());
-    PlainSecret::generate(prefix, bytes)
 }
 
 fn know(
@@ -97,7 +87,8 @@ fn know(
     })
 }
 
-fn write_private(path: &Path, secret: &str) -> std::io::Result<()> {
+/// Writes a secret into a new file that only its owner may read.
+pub(super) fn write_private(path: &Path, secret: &str) -> std::io::Result<()> {
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     writeln!(file, "{secret}")?;
     file.sync_all()
@@ -117,7 +108,7 @@ pub fn first_key(state: &State, project: &str) -> Result<Option<String>, Control
     if has_keys(state) {
         return Ok(None);
     }
-    let secret = new_secret(KEY_PREFIX);
+    let secret = PlainSecret::random(KEY_PREFIX, random);
     let hash = KeyHash(*secret.hashed().as_bytes());
     let id = KeyId::from_u128(random());
     let mut key = Key::new(id, &secret.shown_prefix(), hash, project, KeyKind::Service);

@@ -1,10 +1,10 @@
 //! A Bursar in a folder of its own that goes away with it: for the demonstration and for replaying a trace.
 
-use super::first_start::new_secret;
+use super::surroundings::random;
 use super::wiring::{Running, start};
 use crate::config::{Config, Environment, Surroundings};
 use crate::exit::Failure;
-use bursar_govern::keys::KEY_PREFIX;
+use bursar_govern::keys::{KEY_PREFIX, PlainSecret};
 use bursar_govern::ports::Clock;
 use bursar_ledger::{Budget, Standing};
 use std::collections::BTreeSet;
@@ -61,7 +61,7 @@ impl Local {
         }
         let mut secrets = Vec::with_capacity(keys.len());
         for (at, key) in keys.iter().enumerate() {
-            let secret = new_secret(KEY_PREFIX).reveal().to_owned();
+            let secret = PlainSecret::random(KEY_PREFIX, random).reveal().to_owned();
             let user = key.user.map(|user| format!("user = \"{user}\"\n")).unwrap_or_default();
             let (name, project) = (key.name, key.project);
             text.push_str(&format!(

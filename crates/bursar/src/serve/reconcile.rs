@@ -2,7 +2,7 @@
 
 use crate::config::{self, Config, KeyIdentity, Surroundings};
 use bursar_core::{Attribute, Attributes, Timestamp, Value};
-use bursar_govern::assemble::default_user_budget;
+use bursar_govern::assemble::{balance_budget, default_user_budget};
 use bursar_govern::budget::BudgetDocument;
 use bursar_govern::keys::HashedSecret;
 use bursar_store::settings::{
@@ -53,7 +53,7 @@ pub fn reconcile(
 ) -> Result<Vec<Difference>, ReconcileError> {
     let before = settings.snapshot()?;
     settings.change(&Stamp::new("config", now), |change| {
-        let mut work = Work { change, before: &before, differences: Vec::new() };
+        let mut work = Work { change, before: &before, differences: Vec::new(), balances: Vec::new() };
         config.projects.iter().try_for_each(|declared| work.project(declared))?;
         config.users.iter().try_for_each(|declared| work.user(declared))?;
         for declared in &config.keys {
@@ -69,6 +69,8 @@ struct Work<'w, 'c> {
     change: &'w mut Change<'c>,
     before: &'w Snapshot,
     differences: Vec<Difference>,
+    /// The budgets that are balances of declared keys.
+    balances: Vec<String>,
 }
 
 impl Work<'_, '_> {
@@ -171,6 +173,8 @@ impl Work<'_, '_> {
         row.fit = declared.fit;
         row.requests_per_minute = declared.requests_per_minute;
         row.concurrency_max = declared.concurrency_max;
+        row.limits.clone_from(&declared.limits);
+        row.allowed_ips.clone_from(&declared.allowed_ips);
         row.balance = declared.balance;
         row.expires_at = declared.expires_at;
         row.blocked = declared.blocked;
@@ -192,7 +196,14 @@ impl Work<'_, '_> {
                 }
             }
         }
-        Ok(())
+        match balance_budget(&row) {
+            Some((name, document)) => {
+                self.document(&name, &document, true)?;
+                self.balances.push(name);
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 
     fn budget(&mut self, declared: &config::Budget) -> Result<(), ReconcileError> {
@@ -250,7 +261,7 @@ impl Work<'_, '_> {
             .collect();
         for row in before.budgets.iter().filter(|row| row.managed_by == ours && row.active) {
             let declared = config.budgets.iter().any(|declared| declared.name == row.name);
-            if !declared && !defaults.contains(&row.name) {
+            if !declared && !defaults.contains(&row.name) && !self.balances.contains(&row.name) {
                 self.change.update_budget(&BudgetRow { active: false, ..row.clone() })?;
                 self.note("deactivate", "budget", &row.name);
             }

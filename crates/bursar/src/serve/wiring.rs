@@ -5,14 +5,17 @@ use super::control::ControlPlane;
 use super::first_start::{FirstStartError, admin_token};
 use super::install::{InstallError, install};
 use super::kill_watch::KillWatch;
+use super::probing::prober;
 use super::reconcile::{Difference, ReconcileError, reconcile};
+use super::sealing::{SealingError, sealer};
 use super::surroundings::{SystemClock, boot_id, random};
 use crate::config::{Config, Durability, RefusalStatus, Surroundings};
 use bursar_control::throttle::{Projection, Rules};
-use bursar_control::{ControlError, Drainer, Metrics, State, Watcher};
+use bursar_control::{ControlError, Drainer, Metrics, State, Watcher, backup};
 use bursar_core::Timestamp;
 use bursar_gateway::intake::Intake;
-use bursar_gateway::{Gateway, Server, StartError};
+use bursar_gateway::{Doors, Gateway, Server, StartError};
+use bursar_govern::idempotency::Replies;
 use bursar_govern::ports::{Clock, Ports};
 use bursar_govern::{Directory, Governor};
 use bursar_pricing::PriceBook;
@@ -24,6 +27,7 @@ use bursar_store::settings::Settings;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Bytes of a journal segment: at 1 kB a request 60,000 requests; recycled, so it is zeroed once.
 const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
@@ -31,7 +35,7 @@ const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 const CHECKPOINT_BYTES: u64 = 32 * 1024 * 1024;
 
 /// The operator's own price file in the data directory.
-pub const PRICES: &str = "prices.toml";
+pub const PRICES: &str = backup::PRICES;
 
 /// Why Bursar does not start. Each names what it was about.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +78,9 @@ pub enum ServeError {
     /// The admin token.
     #[error(transparent)]
     FirstStart(#[from] FirstStartError),
+    /// The key that seals.
+    #[error(transparent)]
+    Sealing(#[from] SealingError),
     /// The listener.
     #[error("cannot listen on {address}")]
     Listen {
@@ -94,6 +101,8 @@ pub enum ServeError {
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where the admin API listens, when it has a listener of its own.
+    pub admin_address: Option<SocketAddr>,
     /// What recovery found.
     pub recovery: Recovery,
     /// What the file changed in the settings.
@@ -107,6 +116,7 @@ pub struct Running {
     server: Server,
     control: Arc<ControlPlane>,
     kills: KillWatch,
+    replies: Arc<Replies>,
 }
 
 /// Starts everything that `config` asks for.
@@ -119,47 +129,72 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let data_dir = &config.server.data_dir;
     create_private(data_dir)?;
     let (ledger, recovery) = open_ledger(config, now)?;
-    let settings = Arc::new(Settings::open(&data_dir.join("settings.db"), now)?);
-    create_private(&data_dir.join("records"))?;
-    let records = Arc::new(Records::open(&data_dir.join("records"), now)?);
+    let settings = Arc::new(Settings::open(&data_dir.join(backup::SETTINGS), now)?);
+    create_private(&data_dir.join(backup::RECORDS))?;
+    let records = Arc::new(Records::open(&data_dir.join(backup::RECORDS), now)?);
     let differences = reconcile(&settings, config, surroundings, &random, now)?;
     let admin_token = admin_token(&settings, config, surroundings, now)?;
-    let installed = install(config, surroundings, prices(data_dir)?, now)?;
+    let mut installed = install(config, surroundings, prices(data_dir)?, now)?;
+    installed.sealer = Some(sealer(config, surroundings)?);
 
     let metrics = Arc::new(Metrics::default());
     let watcher = Watcher::new(Arc::clone(&metrics));
     let observer: Arc<dyn bursar_govern::ports::Observer> = watcher.clone();
     let ports = Ports { clock: Arc::new(clock), random: Arc::new(random), observer };
     let governor = Governor::new(Directory::default(), Arc::clone(&ledger), ports);
+    governor.learned().read(&records);
     let state =
         State::new(Arc::clone(&settings), Arc::clone(&governor), Arc::clone(&records), installed, metrics);
     state.alerts.set_channels(channels(config, surroundings)?);
+    state.probe_by(prober().map_err(StartError::from)?);
     state.publish()?;
     // Who was throttled before is throttled again before the first request.
     state.throttle.set_rules(throttle_rules(config));
     state.tend_throttles();
     let drainer =
         Drainer::new(Arc::clone(&ledger), records, settings, watcher).map_err(ControlError::from)?;
+    let sealer = sealer(config, surroundings)?;
+    let replies = Replies::start(Arc::clone(&state.settings), sealer).map_err(ServeError::Thread)?;
+    state.repeat_by(Arc::clone(&replies));
     let kills = KillWatch::start(&state, data_dir).map_err(ServeError::Thread)?;
     let control = ControlPlane::start(&state, drainer).map_err(ServeError::Thread)?;
 
-    let address = config.server.listen;
-    let listener = TcpListener::bind(address).map_err(|source| ServeError::Listen { address, source })?;
-    let address = listener.local_addr().unwrap_or(address);
+    let (listener, address) = listen(config.server.listen)?;
+    let admin = config.server.admin_listen.map(listen).transpose()?;
+    let admin_address = admin.as_ref().map(|(_, address)| *address);
     let gateway = Arc::new(Gateway {
         governor,
         control: control.clone(),
         intake: Intake::new(),
+        replies: Arc::clone(&replies),
         refusal_status: match config.server.refusal_status {
             RefusalStatus::Native => bursar_wire::RefusalStatus::Native,
             RefusalStatus::PaymentRequired => bursar_wire::RefusalStatus::Always402,
             RefusalStatus::TooManyRequests => bursar_wire::RefusalStatus::Always429,
         },
+        trusted_proxies: config.server.trusted_proxies.clone(),
     });
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let workers = config.server.threads.and_then(|n| usize::try_from(n).ok()).unwrap_or(cores);
-    let server = Server::start(&gateway, &listener, workers)?;
-    Ok(Running { address, recovery, differences, state, ledger, admin_token, server, control, kills })
+    let doors = Doors {
+        clients: &listener,
+        admin: admin.as_ref().map(|(listener, _)| listener),
+        drain: Duration::from_secs(u64::from(config.server.drain_s)),
+    };
+    let server = Server::start(&gateway, &doors, workers)?;
+    Ok(Running {
+        address,
+        admin_address,
+        recovery,
+        differences,
+        state,
+        ledger,
+        admin_token,
+        server,
+        control,
+        kills,
+        replies,
+    })
 }
 
 /// Brings settings, providers and models in line with a configuration that was read again.
@@ -168,8 +203,9 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
 /// See [`ServeError`]; the data plane keeps what it has then.
 pub fn reload(config: &Config, surroundings: &Surroundings<'_>, state: &State) -> Result<(), ServeError> {
     let now = state.now();
-    let installed = install(config, surroundings, prices(&config.server.data_dir)?, now)?;
     let channels = channels(config, surroundings)?;
+    let mut installed = install(config, surroundings, prices(&config.server.data_dir)?, now)?;
+    installed.sealer = Some(sealer(config, surroundings)?);
     reconcile(&state.settings, config, surroundings, &random, now)?;
     state.installed.store(Arc::new(installed));
     state.throttle.set_rules(throttle_rules(config));
@@ -202,6 +238,7 @@ impl Running {
             tracing::error!("the last entries could not be written");
         }
         self.control.shutdown();
+        self.replies.shutdown();
         self.kills.shutdown();
         if let Err(error) = self.state.tend_kills() {
             tracing::error!(%error, "the last changes of kill switches are not in the audit trail");
@@ -210,6 +247,12 @@ impl Running {
             tracing::error!(%error, "the ledger did not close in order");
         }
     }
+}
+
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let listener = TcpListener::bind(address).map_err(|source| ServeError::Listen { address, source })?;
+    let address = listener.local_addr().unwrap_or(address);
+    Ok((listener, address))
 }
 
 /// The built-in price book with the operator's own file over it, where the data directory has one.
@@ -225,7 +268,7 @@ fn prices(data_dir: &Path) -> Result<Arc<PriceBook>, ServeError> {
 }
 
 fn open_ledger(config: &Config, now: Timestamp) -> Result<(Arc<Ledger>, Recovery), ServeError> {
-    let folder = config.server.data_dir.join("ledger");
+    let folder = config.server.data_dir.join(backup::LEDGER);
     create_private(&folder)?;
     let disk = Arc::new(RealDisk::open(&folder)?);
     let options = LedgerOptions {
@@ -240,7 +283,7 @@ fn open_ledger(config: &Config, now: Timestamp) -> Result<(Arc<Ledger>, Recovery
         random: random(),
         commits: Commits::Thread,
     };
-    let windows = Arc::new(SqliteWindows::open(&config.server.data_dir.join("windows.db"), now)?);
+    let windows = Arc::new(SqliteWindows::open(&config.server.data_dir.join(backup::WINDOWS), now)?);
     Ok(Ledger::open(disk, windows, &options, now)?)
 }
 

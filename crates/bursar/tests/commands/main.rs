@@ -3,3 +3,4 @@
 mod common;
 mod offline;
 mod remote;
+mod usage;

@@ -14,7 +14,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// Two requests of 0.00181 USD are above 80 % of it, three above all.
-const SOFT: &str = "[[budgets]]\nname = \"soft\"\nlimit = \"0.004 USD\"\nperiod = \"total\"\nmode = \"soft\"\n";
+const SOFT: &str =
+    "[[budgets]]\nname = \"soft\"\nlimit = \"0.004 USD\"\nperiod = \"total\"\nmode = \"soft\"\n";
 
 /// Files with the secrets of channels.
 struct Secrets(TempDir);
@@ -51,7 +52,7 @@ fn is(event: &str) -> impl Fn(&Got) -> bool + '_ {
 }
 
 /// The one alert of an event, once `ready` says so of it.
-async fn alert(house: &House, event: &str, ready: impl Fn(&Value) -> bool) -> Value {
+pub(crate) async fn alert(house: &House, event: &str, ready: impl Fn(&Value) -> bool) -> Value {
     for _ in 0..1_500 {
         let listed = house.admin("GET", &format!("/alerts?event={event}&limit=100"), &Value::Null).await;
         let items = listed["items"].as_array().cloned().unwrap_or_default();
@@ -86,11 +87,19 @@ async fn each_threshold_is_told_once_also_across_a_restart() {
     let text = body["data"]["text"].as_str().expect("a text");
     assert!(text.contains("$0.00362 of $0.004 is spent in soft"), "{text}");
     // Signed over id, time and body; the receiver computes it by itself.
-    let key = base64::engine::general_purpose::STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("base64");
+    let key =
+        base64::engine::general_purpose::STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("base64");
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &key);
-    let said = format!("{}.{}.{}", first[0].header("webhook-id"), first[0].header("webhook-timestamp"), first[0].body);
+    let said = format!(
+        "{}.{}.{}",
+        first[0].header("webhook-id"),
+        first[0].header("webhook-timestamp"),
+        first[0].body
+    );
     let signature = first[0].header("webhook-signature");
-    let tag = base64::engine::general_purpose::STANDARD.decode(signature.trim_start_matches("v1,")).expect("base64");
+    let tag = base64::engine::general_purpose::STANDARD
+        .decode(signature.trim_start_matches("v1,"))
+        .expect("base64");
     aws_lc_rs::hmac::verify(&key, said.as_bytes(), &tag).expect("the signature is right");
 
     house.stop();
@@ -133,7 +142,8 @@ async fn every_service_is_spoken_to_in_its_own_form() {
     let got = http.until(4, |_| true).await;
     let by_path: BTreeMap<String, Value> = got.iter().map(|got| (got.path.clone(), got.json())).collect();
     let title = "Kill switch on: run=r1";
-    let says = |text: &Value| text.as_str().is_some_and(|text| text.starts_with(title) && text.contains("too fast"));
+    let says =
+        |text: &Value| text.as_str().is_some_and(|text| text.starts_with(title) && text.contains("too fast"));
     assert!(says(&by_path["/slack-secret"]["text"]), "{by_path:?}");
     assert!(says(&by_path["/discord-secret"]["content"]), "{by_path:?}");
     let card = &by_path["/teams-secret"]["attachments"][0];
@@ -265,7 +275,8 @@ async fn a_crash_neither_loses_an_alert_nor_repeats_it() {
     let made = process.admin("POST", "/keys", &json!({"project": "alpha"})).await;
     let key = made["key"].as_str().expect("a key").to_owned();
     for at in 0..3 {
-        let headers = [("authorization", format!("Bearer {key}")), ("content-type", "application/json".to_owned())];
+        let headers =
+            [("authorization", format!("Bearer {key}")), ("content-type", "application/json".to_owned())];
         let url = format!("{}/v1/chat/completions", process.base);
         let body = chat(900, false).to_string().into_bytes();
         let answer = process.http.send("POST", &url, &headers, body).await.expect("an answer");
@@ -279,7 +290,8 @@ async fn a_crash_neither_loses_an_alert_nor_repeats_it() {
     let crossed = receiver.until(1, is("exhausted")).await;
     assert_eq!(crossed.len(), 1);
     let listed = process.admin("GET", "/alerts?limit=100", &Value::Null).await;
-    let keys: Vec<&str> = listed["items"].as_array().expect("items").iter().filter_map(|i| i["dedup_key"].as_str()).collect();
+    let keys: Vec<&str> =
+        listed["items"].as_array().expect("items").iter().filter_map(|i| i["dedup_key"].as_str()).collect();
     assert_eq!(keys.iter().filter(|key| key.starts_with("threshold:soft")).count(), 2, "{keys:?}");
     assert_eq!(keys.iter().filter(|key| key.starts_with("exhausted:soft")).count(), 1, "{keys:?}");
     // What was sent twice because of the crash was sent under one id.
@@ -324,7 +336,10 @@ fn a_wrong_channel_is_named_with_what_would_be_right() {
         ("type = \"slak\"\nurl = { env = \"A\" }", "slack"),
         ("type = \"slack\"", "alerts.ops.url"),
         ("type = \"slack\"\nurl = \"https://hooks\"", "plain text"),
-        ("type = \"slack\"\nurl = { env = \"A\" }\nchat = \"1\"", "means nothing to a channel of type `slack`"),
+        (
+            "type = \"slack\"\nurl = { env = \"A\" }\nchat = \"1\"",
+            "means nothing to a channel of type `slack`",
+        ),
         ("type = \"slack\"\nurl = { env = \"A\" }\nevents = [\"exhasted\"]", "exhausted"),
         ("type = \"slack\"\nurl = { env = \"A\" }\nquiet_hours = \"22-7\"", "22:00-07:00"),
         ("type = \"slack\"\nurl = { env = \"A\" }\ncolour = 1", "colour"),
@@ -340,4 +355,29 @@ fn a_wrong_channel_is_named_with_what_would_be_right() {
         assert!(report.contains(says), "{text}: {report}");
     }
     assert_eq!(read("[alerts.ops]\ntype = \"slack\"\nurl = { env = \"A\" }\ndigest = \"5m\"\n"), "");
+}
+
+/// Mail goes over no connection in clear text unless the configuration says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_server_without_tls_is_told_nothing() {
+    let mail = MailServer::start().await;
+    let channel = |security: &str| {
+        format!(
+            "[alerts.{security}]\ntype = \"email\"\nhost = \"127.0.0.1\"\nport = {}\nsecurity = \"{security}\"\n\
+             from = \"a@example.com\"\nto = [\"b@example.com\"]\n",
+            mail.port
+        )
+    };
+    let house = House::with(priced(), &["tls", "starttls", "none"].map(channel).concat()).await;
+    let tested = house.admin("POST", "/alerts/test", &json!({})).await;
+    let delivered = |channel: &str| {
+        let items = tested["items"].as_array().expect("items");
+        items.iter().find(|item| item["channel"] == channel).expect("a channel")["delivered"].clone()
+    };
+    assert_eq!(
+        (delivered("tls"), delivered("starttls"), delivered("none")),
+        (json!(false), json!(false), json!(true)),
+        "{tested}"
+    );
+    assert_eq!(mail.until(1).await.len(), 1);
 }

@@ -33,7 +33,7 @@ async fn ask_until_the_end(url: String, key: String, client: u32) -> u32 {
     }
 }
 
-/// Rules: S1-16, V K23, T4.
+/// Rules: S1-16, V K23.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ledger_that_cannot_write_refuses_says_so_and_ends() {
     let mut refused = 0;

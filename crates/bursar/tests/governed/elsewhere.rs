@@ -246,6 +246,19 @@ async fn a_reservation_is_refused_with_the_gateways_numbers() {
     assert_eq!(reserve(&house, "0.01").await["status"], 402, "0 is nothing, and divides nothing");
 }
 
+/// Rules: S1-09, S1-23.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_switch_stops_reservations_and_lets_what_happened_be_told() {
+    let house = House::with(priced(), &daily("10 USD", "")).await;
+    let made = reserve(&house, "1").await;
+    house.admin("POST", "/kill", &json!({"scope": "project=alpha", "reason": "a test"})).await;
+    let no = reserve(&house, "1").await;
+    assert_eq!((&no["status"], &no["type"]), (&json!(403), &json!("E-BUDGET-004")), "{no}");
+    assert_eq!(act(&house, &made, "settle", &json!({"cost_usd": "0.5"})).await["result"], "settled");
+    spent(&house, "0.5").await;
+    assert_eq!(house.window("Team").await["settled"], "1");
+}
+
 /// Rules: S3-16, S3-17, S1-17, V B08, V B09, V B26.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reservation_is_settled_once_at_what_it_really_cost() {

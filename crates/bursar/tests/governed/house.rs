@@ -12,10 +12,15 @@ use tempfile::TempDir;
 /// The credential towards the fake provider.
 pub(crate) const UPSTREAM_SECRET: &str = "sk-upstream-secret-0123456789";
 
+/// Another one, for those that take several.
+pub(crate) const OTHER_SECRET: &str = "sk-upstream-other-9876543210";
+
 /// Bursar, a fake provider behind it, and a key of the project `alpha`.
 pub(crate) struct House {
     pub(crate) mock: Mock,
     pub(crate) base: String,
+    /// Where the admin API is.
+    pub(crate) admin_base: String,
     pub(crate) key: String,
     token: String,
     running: Option<Running>,
@@ -32,22 +37,35 @@ impl House {
     }
 
     pub(crate) async fn configured(script: Script, budgets: &str, ledger: &str) -> Self {
+        Self::with_all(script, budgets, ledger, "").await
+    }
+
+    /// As [`House::with`], with lines of its own in `[server]`.
+    pub(crate) async fn served(script: Script, budgets: &str, server: &str) -> Self {
+        Self::with_all(script, budgets, "durability = \"fast\"", server).await
+    }
+
+    async fn with_all(script: Script, budgets: &str, ledger: &str, server: &str) -> Self {
         let mock = Mock::start(script).await.expect("the mock starts");
         let data = TempDir::new().expect("a folder");
+        // What a story adds may speak of the fake provider's address.
+        let budgets = budgets.replace("{fake}", &mock.base_url(Family::OpenAi));
         let text = format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = {:?}\nthreads = 2\n[ledger]\n{ledger}\n\
+            "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = {:?}\nthreads = 2\n{server}\n[ledger]\n{ledger}\n\
              [providers.fake]\nfamily = \"openai\"\nbase_url = \"{}\"\ncredential = {{ env = \"FAKE_KEY\" }}\nprices = \"fake\"\n\
              first_byte_timeout_s = 2\nidle_timeout_s = 2\nconnect_timeout_s = 2\n\
              [models.\"small\"]\ndeployments = [{{ provider = \"fake\", price = {{ input = \"1\", output = \"2\", context = 200000, max_output = 4096 }} }}]\n\
              [projects.alpha]\n{budgets}",
             data.path().join("data"),
             mock.base_url(Family::OpenAi),
-        );
+        )
+        .replace("MOCK_ROOT", &mock.base_url(Family::Anthropic));
         let running = start(&text);
         let token = std::fs::read_to_string(data.path().join("data/admin-token")).expect("an admin token");
         let mut house = Self {
             mock,
             base: format!("http://{}", running.address),
+            admin_base: format!("http://{}", running.admin_address.unwrap_or(running.address)),
             key: String::new(),
             token: token.trim().to_owned(),
             running: Some(running),
@@ -61,7 +79,7 @@ impl House {
     }
 
     pub(crate) async fn admin(&self, method: &str, path: &str, body: &Value) -> Value {
-        let url = format!("{}/admin/v1{path}", self.base);
+        let url = format!("{}/admin/v1{path}", self.admin_base);
         let headers = [
             ("authorization", format!("Bearer {}", self.token)),
             ("content-type", "application/json".into()),
@@ -86,8 +104,24 @@ impl House {
         headers: &[(&'static str, String)],
         body: String,
     ) -> Result<reqwest_lite::Answer, String> {
-        let url = format!("{}/v1/chat/completions", self.base);
-        self.http.send("POST", &url, headers, body.into_bytes()).await
+        self.post("/v1/chat/completions", headers, body).await
+    }
+
+    /// A request on any provider's path.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        headers: &[(&'static str, String)],
+        body: String,
+    ) -> Result<reqwest_lite::Answer, String> {
+        self.http.send("POST", &format!("{}{path}", self.base), headers, body.into_bytes()).await
+    }
+
+    /// The usual headers and one more.
+    pub(crate) fn headers_with(&self, name: &'static str, value: &str) -> Vec<(&'static str, String)> {
+        let mut headers = self.headers();
+        headers.push((name, value.to_owned()));
+        headers
     }
 
     /// Begins a chat completion and gives its body as it comes: dropping it is a client that leaves.
@@ -145,6 +179,16 @@ impl House {
         panic!("no {count} records: {}", self.admin("GET", "/requests?limit=100", &Value::Null).await);
     }
 
+    /// The governor of the running Bursar.
+    pub(crate) fn governor(&self) -> &bursar_govern::Governor {
+        &self.running.as_ref().expect("it runs").state.governor
+    }
+
+    /// The admin token.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     /// The data directory, while Bursar is stopped or not.
     pub(crate) fn data_dir(&self) -> std::path::PathBuf {
         self.data.path().join("data")
@@ -154,7 +198,19 @@ impl House {
     pub(crate) fn start_again(&mut self) {
         let running = start(&self.text);
         self.base = format!("http://{}", running.address);
+        self.admin_base = format!("http://{}", running.admin_address.unwrap_or(running.address));
         self.running = Some(running);
+    }
+
+    /// Starts Bursar on another data directory, such as a restored one, with the token that it makes there.
+    pub(crate) fn start_on(&mut self, data_dir: &Path) {
+        let other = format!("data_dir = {data_dir:?}");
+        let lines = self.text.lines().map(|line| if line.starts_with("data_dir") { &other } else { line });
+        let running = start(&lines.collect::<Vec<_>>().join("\n"));
+        self.base = format!("http://{}", running.address);
+        self.running = Some(running);
+        let token = std::fs::read_to_string(data_dir.join("admin-token")).expect("an admin token");
+        token.trim().clone_into(&mut self.token);
     }
 
     /// Stops Bursar in order.
@@ -172,7 +228,9 @@ impl Drop for House {
 }
 
 fn start(text: &str) -> Running {
-    let environment = Environment::new([("FAKE_KEY".to_owned(), UPSTREAM_SECRET.to_owned())]);
+    let secret = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+    let environment =
+        Environment::new([secret("FAKE_KEY", UPSTREAM_SECRET), secret("OTHER_KEY", OTHER_SECRET)]);
     let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| error.to_string());
     let surroundings = Surroundings { environment: &environment, read_file: &read };
     let checked = Config::read(text, Path::new("bursar.toml"), &surroundings);

@@ -1,18 +1,34 @@
 //! Stories of governed requests through a whole Bursar, judged by the fake provider's own bill.
 
+mod agents;
 mod alerts;
 mod audit;
+mod backup;
+mod calibrate;
+mod circuits;
+mod credentials;
 mod disk_full;
+mod doors;
 mod elsewhere;
 mod endings;
+mod export;
+mod fallback;
+mod families;
+mod fit;
+mod holds;
 mod house;
+mod key_limits;
 mod kill;
 mod openapi;
 mod process;
 mod races;
 mod receivers;
 mod refusals;
+mod repeats;
+mod reports;
 mod reprice;
 mod secrets;
 mod simulate;
+mod stop_time;
+mod stops;
 mod throttle;

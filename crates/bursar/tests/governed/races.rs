@@ -58,6 +58,7 @@ async fn race(stream: bool, wait_ms: u32, ledger: &str) -> i64 {
     bill
 }
 
+/// Rules: V K19, S1-15.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_plain_requests_use_the_room_and_no_more() {
     let used = race(false, 60_000, "durability = \"fast\"").await;
@@ -68,6 +69,20 @@ async fn a_thousand_plain_requests_use_the_room_and_no_more() {
 async fn a_thousand_streams_use_the_room_and_no_more() {
     let used = race(true, 60_000, "durability = \"fast\"").await;
     assert!(used * 100 >= LIMIT * 95, "only {used} of {LIMIT} was used");
+}
+
+/// Rules: V K19, S1-15.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "minutes: part of `make soak`"]
+async fn ten_races_of_each_form_use_the_room_and_no_more() {
+    for ledger in ["durability = \"fast\"", "durability = \"sync\""] {
+        for stream in [false, true] {
+            for round in 0..10 {
+                let used = race(stream, 60_000, ledger).await;
+                assert!(used * 100 >= LIMIT * 95, "round {round}: only {used} of {LIMIT} was used");
+            }
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

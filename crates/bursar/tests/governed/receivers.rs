@@ -49,7 +49,8 @@ impl Receiver {
     pub(crate) async fn start(statuses: &[u16]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
-        let shared = Arc::new(Mutex::new(Shared { got: Vec::new(), statuses: statuses.iter().copied().collect() }));
+        let shared =
+            Arc::new(Mutex::new(Shared { got: Vec::new(), statuses: statuses.iter().copied().collect() }));
         let mine = Arc::clone(&shared);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -100,7 +101,10 @@ async fn answer(
     };
     shared.got.push(got);
     let status = shared.statuses.pop_front().unwrap_or(200);
-    Ok(http::Response::builder().status(status).body(Full::new(Bytes::from_static(b"ok"))).expect("an answer"))
+    Ok(http::Response::builder()
+        .status(status)
+        .body(Full::new(Bytes::from_static(b"ok")))
+        .expect("an answer"))
 }
 
 /// A mail server without TLS: what a server on the same machine is.

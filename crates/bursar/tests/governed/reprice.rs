@@ -90,7 +90,7 @@ async fn a_corrected_price_corrects_what_was_booked_once() {
     house.stop();
     let files = house.data_dir();
     let disk = bursar_store::disk::RealDisk::open(&files.join("ledger")).expect("a ledger");
-    let verified = bursar_store::ledger::verify(&disk).expect("verified");
+    let verified = bursar_store::ledger::verify(&disk, None).expect("verified");
     assert!(verified.is_sound(), "{verified:?}");
     let records =
         bursar_store::records::Records::open(&files.join("records"), bursar_core::Timestamp::default())
@@ -113,4 +113,22 @@ async fn what_cannot_be_priced_again_is_counted_by_its_reason() {
     assert_eq!(step["skipped"], json!({"deployment_price": 1}), "{step}");
     let no = house.admin("POST", "/prices/reprice", &json!({"since": "2026-01-01"})).await;
     assert_eq!((&no["status"], &no["field"]), (&json!(422), &json!("reason")));
+}
+
+/// A call that was reported with its cost was never priced: a row for its model changes nothing.
+/// Rules: S4-19.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stated_cost_is_left_alone() {
+    let mut house = House::with(priced(), DAILY).await;
+    now_priced(&mut house, "1", "2");
+    let report = json!({
+        "attributes": {"project": "alpha"}, "provider": "fake", "model": "medium", "cost_usd": "0.5",
+        "usage": {"input": 1000, "output": 100}, "status": "completed",
+    });
+    let told = house.admin("POST", "/usage", &report).await;
+    assert_eq!((&told["result"], &told["list_cost"]), (&json!("settled"), &json!("0.5")), "{told}");
+    house.latest(1).await;
+    let step = reprice(&house, false).await;
+    assert_eq!((&step["repriced"], &step["skipped"]), (&json!(0), &json!({"unpriced": 1})), "{step}");
+    assert_eq!(house.settled("daily").await["settled"], "0.5");
 }

@@ -29,10 +29,24 @@ INSERT INTO roll_day SELECT 9, day, 0, project, status,
   cache_premium, unbudgeted, unbudgeted_cost
   FROM roll_day WHERE dimension = 0;
 
--- Hours of whole projects: the year of an installation in any time zone, without going through its users and keys.
+-- Dimensions 10, 16, 17 and 19: everything, providers, models and codes over all projects together; `project` is 0.
+INSERT INTO roll_day SELECT 10, day, 0, 0, status,
+  sum(requests), sum(input), sum(cache_read), sum(cache_write_5m), sum(cache_write_1h), sum(output),
+  sum(list_cost), sum(effective_cost), sum(timed), sum(total_ms), sum(first_bytes), sum(first_byte_ms),
+  sum(cache_hits), sum(cache_read_cost), sum(cache_write_cost), sum(cache_saved), sum(cache_premium),
+  sum(unbudgeted), sum(unbudgeted_cost)
+  FROM roll_day WHERE dimension = 0 GROUP BY day, status;
+INSERT INTO roll_day SELECT dimension + 10, day, value, 0, status,
+  sum(requests), sum(input), sum(cache_read), sum(cache_write_5m), sum(cache_write_1h), sum(output),
+  sum(list_cost), sum(effective_cost), sum(timed), sum(total_ms), sum(first_bytes), sum(first_byte_ms),
+  sum(cache_hits), sum(cache_read_cost), sum(cache_write_cost), sum(cache_saved), sum(cache_premium),
+  sum(unbudgeted), sum(unbudgeted_cost)
+  FROM roll_day WHERE dimension IN (6, 7, 9) GROUP BY dimension, day, value, status;
+
+-- Hours of whole projects, and of all of them as project -1: a year in any time zone, without going through its users.
 CREATE TABLE roll_project(
-  hour INTEGER NOT NULL,
   project INTEGER NOT NULL,
+  hour INTEGER NOT NULL,
   status INTEGER NOT NULL,
   requests INTEGER NOT NULL,
   input INTEGER NOT NULL,
@@ -53,11 +67,17 @@ CREATE TABLE roll_project(
   cache_premium INTEGER NOT NULL,
   unbudgeted INTEGER NOT NULL,
   unbudgeted_cost INTEGER NOT NULL,
-  PRIMARY KEY (hour, project, status)
+  PRIMARY KEY (project, hour, status)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO roll_project SELECT hour, project, status,
+INSERT INTO roll_project SELECT project, hour, status,
   sum(requests), sum(input), sum(cache_read), sum(cache_write_5m), sum(cache_write_1h), sum(output),
   sum(list_cost), sum(effective_cost), sum(timed), sum(total_ms), sum(first_bytes), sum(first_byte_ms),
   sum(cache_hits), sum(cache_read_cost), sum(cache_write_cost), sum(cache_saved), sum(cache_premium),
   sum(unbudgeted), sum(unbudgeted_cost)
-  FROM roll_hour GROUP BY hour, project, status;
+  FROM roll_hour GROUP BY project, hour, status;
+INSERT INTO roll_project SELECT -1, hour, status,
+  sum(requests), sum(input), sum(cache_read), sum(cache_write_5m), sum(cache_write_1h), sum(output),
+  sum(list_cost), sum(effective_cost), sum(timed), sum(total_ms), sum(first_bytes), sum(first_byte_ms),
+  sum(cache_hits), sum(cache_read_cost), sum(cache_write_cost), sum(cache_saved), sum(cache_premium),
+  sum(unbudgeted), sum(unbudgeted_cost)
+  FROM roll_hour GROUP BY hour, status;

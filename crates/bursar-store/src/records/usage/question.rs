@@ -2,13 +2,13 @@
 
 use rusqlite::Connection;
 use rusqlite::types::Value as Sql;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
 
 use super::super::interval::{Grain, Piece};
 use super::super::month_file::ReadError;
-use super::super::roll::{Counted, SUMS, Sums, day_start, hour_start};
+use super::super::roll::{ALL_PROJECTS, Counted, SUMS, Sums, TOGETHER, day_start, hour_start};
 use super::super::row::{COUNTED, SECOND, place_at, read_counted, tags_of};
 use super::super::strings::{self, Texts};
 use super::{Dimension, NameFilter};
@@ -27,6 +27,8 @@ pub(super) struct Question<'q> {
     pub(super) by_day: Option<Dimension>,
     /// Whether `roll_project` answers for hours.
     pub(super) by_project: bool,
+    /// Whether projects are neither asked by nor for.
+    pub(super) any_project: bool,
 }
 
 impl Question<'_> {
@@ -40,18 +42,29 @@ impl Question<'_> {
         let Some((sql, values)) = self.statement(db)? else { return Ok(()) };
         let mut statement = db.prepare_cached(&sql)?;
         let mut rows = statement.query(rusqlite::params_from_iter(values))?;
-        let first = self.by.len();
+        // Added up here and by number: the file would have to sort its rows first.
+        let mut gathered: HashMap<Vec<i64>, Sums> = HashMap::new();
+        let (columns, mut key) = (self.by.len() + 1, Vec::new());
         while let Some(row) = rows.next()? {
-            let mut names = Vec::with_capacity(first);
-            for place in 0..first {
-                names.push(texts.text(db, row.get(place)?)?);
+            let time: i64 = row.get(columns)?;
+            let begins = if self.piece.grain == Grain::Days { day_start(time) } else { hour_start(time) };
+            key.clear();
+            for place in 0..columns {
+                key.push(row.get(place)?);
             }
-            let sums = Sums::read(row, first + 2)?;
-            let begins = match self.piece.grain {
-                Grain::Days => day_start(row.get(first + 1)?),
-                Grain::Hours | Grain::Records => hour_start(row.get(first + 1)?),
-            };
-            answer.entry((self.period(begins), names, row.get(first)?)).or_default().add(&sums);
+            key.push(i64::try_from(self.period(begins)).unwrap_or(0));
+            let sums = Sums::read(row, columns + 1)?;
+            match gathered.get_mut(key.as_slice()) {
+                Some(sum) => sum.add(&sums),
+                None => drop(gathered.insert(key.clone(), sums)),
+            }
+        }
+        for (key, sums) in gathered {
+            let [names @ .., status, period] = key.as_slice() else { continue };
+            let names = names.iter().map(|number| texts.text(db, *number));
+            let names = names.collect::<rusqlite::Result<_>>()?;
+            let period = usize::try_from(*period).unwrap_or(0);
+            answer.entry((period, names, *status)).or_default().add(&sums);
         }
         Ok(())
     }
@@ -69,24 +82,21 @@ impl Question<'_> {
             (false, true) => ("hour", "roll_project"),
             (false, false) => ("hour", "roll_hour"),
         };
-        // Within one period the file adds up; else it tells day by day or hour by hour.
-        let several = self.period(self.piece.from) != self.period(self.piece.last());
-        let time_column = if several { time.to_owned() } else { format!("min({time})") };
         let mut sql = "SELECT ".to_owned();
-        let mut group = String::new();
         for dimension in self.by {
             let _ = write!(sql, "{}, ", column(*dimension));
-            let _ = write!(group, "{}, ", column(*dimension));
         }
-        let _ = write!(sql, "status, {time_column}");
-        for sum in SUMS {
-            let _ = write!(sql, ", sum({sum})");
-        }
+        let _ = write!(sql, "status, {time}, {}", SUMS.join(", "));
         let mut values: Vec<Sql> = Vec::new();
         let _ = write!(sql, " FROM {table} WHERE ");
         if let (true, Some(dimension)) = (days, self.by_day) {
+            let together = self.any_project && dimension.is_together();
             sql.push_str("dimension = ? AND ");
-            values.push(dimension.number().into());
+            values.push((dimension.number() + if together { TOGETHER } else { 0 }).into());
+        }
+        if table == "roll_project" {
+            let sign = if self.any_project { "=" } else { "<>" };
+            let _ = write!(sql, "project {sign} {ALL_PROJECTS} AND ");
         }
         let _ = write!(sql, "{time} >= ? AND {time} < ?");
         values.extend([self.piece.first().into(), self.piece.end().into()]);
@@ -94,10 +104,6 @@ impl Question<'_> {
             let Some(number) = strings::find(db, name)? else { return Ok(None) };
             let _ = write!(sql, " AND {} = ?", column(*dimension));
             values.push(number.into());
-        }
-        let _ = write!(sql, " GROUP BY {group}status");
-        if several {
-            let _ = write!(sql, ", {time}");
         }
         Ok(Some((sql, values)))
     }

@@ -38,7 +38,12 @@ fn each_channel_is_told_until_it_takes_it_or_is_given_up() {
     let world = World::new();
     world.settings.note_alerts(&[alert("a")], None).unwrap();
     let id = ids(&world)[0];
-    let new = |channel: &str, urgent| NewDelivery { alert: id, channel: channel.to_owned(), urgent, due_at: at(10) };
+    let new = |channel: &str, urgent| NewDelivery {
+        alert: id,
+        channel: channel.to_owned(),
+        urgent,
+        due_at: at(10),
+    };
     let planned = [new("good", true), new("dead", false), new("gone", false)];
     world.settings.plan_deliveries(&planned, id).unwrap();
     // Planned twice is planned once.
@@ -56,7 +61,8 @@ fn each_channel_is_told_until_it_takes_it_or_is_given_up() {
     assert_eq!(world.settings.pending_channels().unwrap(), ["gone"]);
     assert_eq!(world.settings.abandon_deliveries("gone", "no such channel").unwrap(), 1);
     let log = world.settings.alert_deliveries(id).unwrap();
-    let shown: Vec<_> = log.iter().map(|d| (d.channel.as_str(), d.state, d.attempts, d.problem.as_str())).collect();
+    let shown: Vec<_> =
+        log.iter().map(|d| (d.channel.as_str(), d.state, d.attempts, d.problem.as_str())).collect();
     assert_eq!(
         shown,
         [

@@ -76,7 +76,20 @@ fn show(compared: &[Comparison], context: &mut Context<'_>) -> Result<(), Failur
             "recorded": usd(row.recorded),
         })
     };
+    let sums = matching::drift(compared);
+    let drift = |([day, provider, model], sum): (&[&str; 3], &matching::Drift)| {
+        json!({
+            "day": day,
+            "provider": provider,
+            "model": model,
+            "lines": sum.lines,
+            "billed": usd(Some(sum.billed)),
+            "recorded": usd(Some(sum.recorded)),
+            "drift": usd(Some(sum.billed.saturating_sub(sum.recorded))),
+        })
+    };
     let answer = json!({
+        "drift": sums.iter().map(drift).collect::<Vec<Value>>(),
         "matched": count(Verdict::Matched),
         "missing": count(Verdict::Missing),
         "differing": count(Verdict::Differing),
@@ -103,7 +116,17 @@ fn show(compared: &[Comparison], context: &mut Context<'_>) -> Result<(), Failur
             count(Verdict::Missing),
             count(Verdict::Differing)
         );
-        if table.is_empty() { counts } else { format!("{}{counts}", table.render()) }
+        let mut drift = Table::new(&["DAY", "PROVIDER", "MODEL", ">LINES", ">BILLED", ">RECORDED", ">DRIFT"]);
+        for ([day, provider, model], sum) in sums.iter().filter(|(_, sum)| sum.billed != sum.recorded) {
+            let amounts = [sum.billed, sum.recorded, sum.billed.saturating_sub(sum.recorded)];
+            let mut cells = [*day, *provider, *model].map(str::to_owned).to_vec();
+            cells.push(sum.lines.to_string());
+            cells.extend(amounts.map(|pico| usd(Some(pico)).unwrap_or_default()));
+            drift.row(cells);
+        }
+        let drift = if drift.is_empty() { String::new() } else { format!("\n{}", drift.render()) };
+        let rows = if table.is_empty() { String::new() } else { table.render() };
+        format!("{rows}{counts}{drift}")
     })
 }
 

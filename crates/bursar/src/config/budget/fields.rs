@@ -81,7 +81,7 @@ pub(in crate::config) const FIELDS: &[Field] = &[
         "hold",
         Takes::Word(Hold::WORDS),
         "\"worst_case\"",
-        "How much of a request's possible cost is set aside before it is sent.",
+        "How much of a request's possible cost is set aside before it is sent: all of it; for streams the prompt and a slice of output that grows; or what such answers usually cost.",
     ),
     Field::new(
         "suspense",
@@ -113,7 +113,7 @@ pub(in crate::config) const FIELDS: &[Field] = &[
         "fit",
         Takes::List("`wait` and `clamp`"),
         "[]",
-        "What may be done for a request that does not fit at once.",
+        "What may be done for a request that does not fit: `clamp` consents to a lower output limit. Waiting needs no consent, `wait_ms` bounds it.",
     ),
     Field::new(
         "wait_ms",

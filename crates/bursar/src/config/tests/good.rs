@@ -161,7 +161,10 @@ fn budgets_have_their_defaults_and_what_is_written() {
 #[test]
 fn a_budget_becomes_the_ledgers() {
     let budgets = read(WHOLE).unwrap().config.budgets;
-    let made = |at: usize| budgets[at].to_ledger(BudgetId(7), 3, Timestamp::from_micros(5)).unwrap();
+    let made = |at: usize| {
+        let document = crate::serve::budgets::document(&budgets[at]);
+        document.to_budget(BudgetId(7), 3, &budgets[at].name, Timestamp::from_micros(5), true).unwrap()
+    };
     let daily = made(0);
     assert_eq!((daily.id, daily.version, daily.since.micros()), (BudgetId(7), 3, 5));
     assert_eq!((daily.limit, daily.cost_basis), (Some(100_000_000_000), CostBasis::Effective));

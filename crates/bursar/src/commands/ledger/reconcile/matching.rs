@@ -79,6 +79,27 @@ pub(super) fn compare(billed: &[Billed], records: &[Value], tolerance: i128) -> 
     compared
 }
 
+/// What a provider billed and the records say of one model and day. Amounts in pico-USD.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Drift {
+    /// Lines of the bill, or days of it, that were compared.
+    pub(super) lines: u64,
+    pub(super) billed: i128,
+    pub(super) recorded: i128,
+}
+
+/// The sums by day, provider and model, matched lines included: small differences that all lean one way show here.
+pub(super) fn drift(compared: &[Comparison]) -> BTreeMap<[&str; 3], Drift> {
+    let mut sums: BTreeMap<[&str; 3], Drift> = BTreeMap::new();
+    for row in compared {
+        let sum = sums.entry([row.day.as_str(), row.provider.as_str(), row.model.as_str()]).or_default();
+        sum.lines += 1;
+        sum.billed = sum.billed.saturating_add(row.billed.unwrap_or(0));
+        sum.recorded = sum.recorded.saturating_add(row.recorded.unwrap_or(0));
+    }
+    sums
+}
+
 fn verdict(billed: i128, recorded: Option<i128>, tolerance: i128) -> Verdict {
     match recorded {
         None if billed == 0 => Verdict::Matched,

@@ -1,7 +1,7 @@
 //! Bills of each kind beside records.
 
 use super::export::{Billed, pico, read};
-use super::matching::{Verdict, compare, day_after};
+use super::matching::{Drift, Verdict, compare, day_after, drift};
 use serde_json::json;
 
 #[test]
@@ -79,4 +79,19 @@ fn lines_are_matched_by_id_else_by_day_and_model() {
         [Verdict::Matched, Verdict::Differing, Verdict::Missing, Verdict::Matched, Verdict::Missing];
     assert_eq!(verdicts, expected);
     assert_eq!(day_after("2026-12-31"), "2027-01-01T00:00:00Z");
+}
+
+/// Rules: S0-19.
+#[test]
+fn small_differences_that_lean_one_way_show_by_model_and_day() {
+    let record = |id: &str| json!({ "upstream_request_id": id, "created_at": "2026-11-01T10:00:00Z", "list_cost": "0.1" });
+    let records = [record("a"), record("b")];
+    let billed = ["a", "b"].map(|id| line(Some(id), "openai", "gpt-4o", "2026-11-01", 100_000_000_400));
+    let compared = compare(&billed, &records, 1_000);
+    assert!(compared.iter().all(|row| row.verdict == Verdict::Matched));
+    let expected = Drift { lines: 2, billed: 200_000_000_800, recorded: 200_000_000_000 };
+    assert_eq!(
+        drift(&compared).into_iter().collect::<Vec<_>>(),
+        [(["2026-11-01", "openai", "gpt-4o"], expected)]
+    );
 }

@@ -1,0 +1,134 @@
+//! Requests in flight: how old they are and what they hold. Straight from the ledger; who they are, from their records.
+
+use super::ReportError;
+use super::limits::ACTIVE_MAX;
+use super::query::{UsageQuery, WHOSE};
+use bursar_core::limits::RESERVATION_TTL_S;
+use bursar_core::{Attribute, Attributes, Timestamp};
+use bursar_ledger::{OpenReservation, State};
+use bursar_store::records::{Dimension, NameFilter, Record, Records};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// Rows unless asked otherwise.
+const ROWS: u32 = 50;
+/// Seconds without progress after which an attempt is late, where its provider says nothing else.
+const TIMEOUT_S: i64 = 300;
+const SECOND: i64 = 1_000_000;
+
+/// Requests in flight.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Active {
+    /// How many attempts are in flight in all.
+    pub(crate) of: usize,
+    /// What they hold, USD at list price.
+    pub(crate) held_usd: String,
+    /// The newest of those that were asked for.
+    pub(crate) items: Vec<ActiveRow>,
+}
+
+/// An attempt in flight.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ActiveRow {
+    /// The request.
+    pub(crate) id: String,
+    /// Which try of it, from 0.
+    pub(crate) attempt: u32,
+    /// `pending` or `streaming`.
+    pub(crate) status: String,
+    /// Who asked for what; empty in the first moments.
+    pub(crate) attributes: BTreeMap<String, String>,
+    /// When it was reserved.
+    pub(crate) started_at: String,
+    /// Whole seconds since.
+    pub(crate) age_s: i64,
+    /// Whole seconds since it last made progress.
+    pub(crate) idle_s: i64,
+    /// Whether it has made no progress for longer than its provider's idle timeout.
+    pub(crate) late: bool,
+    /// What it holds, USD at list price.
+    pub(crate) held_usd: String,
+    /// The same after the credential's multiplier.
+    pub(crate) held_effective_usd: String,
+    /// Tokens held.
+    pub(crate) held_tokens: i64,
+    /// When it goes into suspense without progress.
+    pub(crate) expires_at: Option<String>,
+}
+
+/// Whether an attempt that was quiet for so long is late: strictly more than its endpoint allows.
+pub(crate) fn is_late(idle_s: i64, timeout_s: Option<i64>) -> bool {
+    idle_s > timeout_s.unwrap_or(TIMEOUT_S)
+}
+
+/// Tells it. `timeout_s`: the idle timeout of a provider, by name.
+pub(crate) fn active(
+    records: &Records,
+    open: Vec<OpenReservation>,
+    query: &UsageQuery,
+    now: Timestamp,
+    timeout_s: impl Fn(&str) -> Option<i64>,
+) -> Result<Active, ReportError> {
+    query.only(&[WHOSE, &["limit"]])?;
+    let (filter, most) = (query.filter()?, query.page(ROWS)?);
+    let mut live: Vec<OpenReservation> = open.into_iter().filter(|open| open.state == State::Live).collect();
+    live.sort_by_key(|open| std::cmp::Reverse(open.reserved.at));
+    let held =
+        live.iter().fold(bursar_core::Usd::ZERO, |sum, open| sum.saturating_add(open.reserved.hold.list));
+    let of = live.len();
+    let mut items = Vec::new();
+    // With names asked for, so many are looked at; each costs a look at its record.
+    for open in live.iter().take(if filter.is_empty() { most } else { ACTIVE_MAX.max(most) }) {
+        let record = records.get(open.reserved.id.request)?;
+        let attributes = record.as_ref().map(|record| &record.attributes);
+        if items.len() < most && has_names(attributes, &filter) {
+            items.push(row(open, record.as_ref(), now, &timeout_s));
+        }
+    }
+    Ok(Active { of, held_usd: held.to_string(), items })
+}
+
+fn has_names(attributes: Option<&Attributes>, filter: &NameFilter) -> bool {
+    let Some(attributes) = attributes else { return filter.is_empty() };
+    filter.iter().all(|(dimension, wanted)| match (dimension, wanted.split_once('=')) {
+        (Dimension::Tag, Some((tag, value))) => {
+            let tag = bursar_core::Value::new(tag).ok().map(Attribute::Tag);
+            tag.and_then(|tag| attributes.get(&tag)).is_some_and(|own| own.as_str() == value)
+        }
+        (Dimension::Tag | Dimension::Code, _) => false,
+        (named, _) => {
+            let attribute = Attribute::parse(named.as_str());
+            attribute.and_then(|attribute| attributes.get(&attribute)).map_or("", |own| own.as_str())
+                == wanted
+        }
+    })
+}
+
+fn row(
+    open: &OpenReservation,
+    record: Option<&Record>,
+    now: Timestamp,
+    timeout_s: &impl Fn(&str) -> Option<i64>,
+) -> ActiveRow {
+    let hold = &open.reserved.hold;
+    let since = |at: Timestamp| now.micros_since(at).div_euclid(SECOND).max(0);
+    let progressed = open.until.map_or(open.reserved.at, |until| until.plus_seconds(-RESERVATION_TTL_S));
+    let provider = record.and_then(|record| record.attributes.get(&Attribute::Provider));
+    let attributes = record.into_iter().flat_map(|record| record.attributes.iter());
+    let idle_s = since(progressed.max(open.reserved.at));
+    ActiveRow {
+        id: open.reserved.id.request.to_string(),
+        attempt: u32::from(open.reserved.id.attempt),
+        status: record.map_or_else(|| "pending".to_owned(), |record| record.status.to_string()),
+        attributes: attributes.map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+        started_at: open.reserved.at.to_string(),
+        age_s: since(open.reserved.at),
+        idle_s,
+        late: is_late(idle_s, provider.and_then(|provider| timeout_s(provider.as_str()))),
+        held_usd: hold.list.to_string(),
+        held_effective_usd: hold.effective.to_string(),
+        held_tokens: hold.tokens,
+        expires_at: open.until.map(|at| at.to_string()),
+    }
+}
