@@ -46,6 +46,9 @@ fn figures_are_shown_as_precisely_as_they_need() {
         "Requests go to other deployments. $0.004 spent, $0.0051 projected of $0.0045 in month, ratio 1.1333 \
          (throttled at 1.05). By throttle: over."
     );
+    let by_hand = json!({ "provider": "openai", "actor": "ann", "reason": "a bad day." });
+    let shown = text::of(&[alert(AlertEvent::ThrottleEngaged, by_hand)], &channel(Language::English));
+    assert_eq!(shown.body, "Requests go to other deployments. By ann: a bad day.");
     let tokens = json!({ "budget": "b", "measure": "tokens", "spent": "800", "limit": "1000", "threshold": "80%",
         "resets_at": "2026-11-30T16:00:00Z" });
     let shown = text::of(&[alert(AlertEvent::Threshold, tokens)], &channel(Language::TraditionalChinese));

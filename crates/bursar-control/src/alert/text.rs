@@ -53,9 +53,13 @@ pub(crate) fn sample(now: Timestamp) -> Alert {
 }
 
 fn single(alert: &Alert, channel: &Channel) -> Text {
-    let (title, sentence) = match channel.language {
-        Language::English => english(alert),
-        Language::TraditionalChinese => chinese(alert),
+    let by_hand = alert.document.get("spent").is_none();
+    let (title, sentence) = match (alert.event, channel.language) {
+        (AlertEvent::ThrottleEngaged | AlertEvent::ThrottleReleased, language) if by_hand => {
+            forced(alert.event, language)
+        }
+        (_, Language::English) => english(alert),
+        (_, Language::TraditionalChinese) => chinese(alert),
     };
     let title = fill(title, alert, channel);
     let test = alert.document.get("test").is_some();
@@ -65,6 +69,22 @@ fn single(alert: &Alert, channel: &Channel) -> Text {
         (true, Language::TraditionalChinese) => format!("測試，並非真實事件：{title}"),
     };
     Text { title, body: fill(sentence, alert, channel) }
+}
+
+/// A throttle that no figure decided.
+fn forced(event: AlertEvent, language: Language) -> Template {
+    match (event == AlertEvent::ThrottleEngaged, language) {
+        (true, Language::English) => {
+            ("Provider {provider} is throttled", "Requests go to other deployments. By {actor}: {reason}.")
+        }
+        (false, Language::English) => ("Provider {provider} is no longer throttled", "By {actor}: {reason}."),
+        (true, Language::TraditionalChinese) => {
+            ("供應商 {provider} 已被節流", "請求改送其他部署。由 {actor} 執行：{reason}。")
+        }
+        (false, Language::TraditionalChinese) => {
+            ("供應商 {provider} 已解除節流", "由 {actor} 執行：{reason}。")
+        }
+    }
 }
 
 const fn english(alert: &Alert) -> Template {
