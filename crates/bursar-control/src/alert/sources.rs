@@ -117,37 +117,44 @@ pub(super) fn pace(state: &State, now: Timestamp) -> Result<(), SourceError> {
     let edges: Vec<Timestamp> =
         (hour - 25..=hour).map(|hour| Timestamp::from_micros(hour * 3_600_000_000)).collect();
     let hours = state.records.usage_by_period(&edges, &[Dimension::Project], &NameFilter::new())?;
-    let mut most: BTreeMap<String, i64> = BTreeMap::new();
-    let mut last: BTreeMap<String, i64> = BTreeMap::new();
-    let end = hours.len().saturating_sub(1);
-    for (at, rows) in hours.iter().enumerate() {
-        for row in rows {
-            let Some(project) = row.names.first().filter(|name| !name.is_empty()) else { continue };
-            if at == end {
-                *last.entry(project.to_string()).or_default() += row.sums.effective_cost;
-            } else {
-                let known = most.entry(project.to_string()).or_default();
-                *known = (*known).max(row.sums.effective_cost);
+    let costs: Vec<Costs> = hours
+        .iter()
+        .map(|rows| {
+            let mut costs = Costs::new();
+            for row in rows {
+                let Some(project) = row.names.first().filter(|name| !name.is_empty()) else { continue };
+                *costs.entry(project.to_string()).or_default() += row.sums.effective_cost;
             }
-        }
-    }
-    let day = hour.div_euclid(24);
-    let spike = |(project, cost): (String, i64)| {
-        let usual = most.get(&project).copied().unwrap_or(0);
-        // Who spent nothing before has no pace yet.
-        let is_spike = usual > 0 && cost >= SPIKE_LEAST_NANOS && cost > usual.saturating_mul(SPIKE_TIMES);
-        is_spike.then(|| NewAlert {
-            dedup_key: format!("{}:{project}:{day}", AlertEvent::BurnSpike),
-            at: now,
-            event: AlertEvent::BurnSpike,
-            scope: format!("project={project}"),
-            document: json!({
-                "project": project, "measure": "usd", "spent": Usd::from_nanos(cost).to_string(),
-                "usual": Usd::from_nanos(usual).to_string(),
-            }),
+            costs
         })
+        .collect();
+    let day = hour.div_euclid(24);
+    let alert = |(project, cost, usual): (String, i64, i64)| NewAlert {
+        dedup_key: format!("{}:{project}:{day}", AlertEvent::BurnSpike),
+        at: now,
+        event: AlertEvent::BurnSpike,
+        scope: format!("project={project}"),
+        document: json!({
+            "project": project, "measure": "usd", "spent": Usd::from_nanos(cost).to_string(),
+            "usual": Usd::from_nanos(usual).to_string(),
+        }),
     };
-    note_new(state, last.into_iter().filter_map(spike).collect())
+    note_new(state, spikes(&costs).into_iter().map(alert).collect())
+}
+
+/// What each project cost in an hour, in nano-USD.
+pub(super) type Costs = BTreeMap<String, i64>;
+
+/// Projects whose last hour is a spike: what it cost, and the most of the hours before.
+pub(super) fn spikes(hours: &[Costs]) -> Vec<(String, i64, i64)> {
+    let Some((last, before)) = hours.split_last() else { return Vec::new() };
+    let spike = |(project, cost): (&String, &i64)| {
+        let usual = before.iter().filter_map(|hour| hour.get(project)).copied().max().unwrap_or(0);
+        // Who spent nothing before has no pace yet.
+        let is_spike = usual > 0 && *cost >= SPIKE_LEAST_NANOS && *cost > usual.saturating_mul(SPIKE_TIMES);
+        is_spike.then(|| (project.clone(), *cost, usual))
+    };
+    last.iter().filter_map(spike).collect()
 }
 
 fn note_new(state: &State, alerts: Vec<NewAlert>) -> Result<(), SourceError> {
@@ -163,7 +170,7 @@ fn note_new(state: &State, alerts: Vec<NewAlert>) -> Result<(), SourceError> {
     Ok(())
 }
 
-fn throttle(event: &ThrottleEvent) -> Option<NewAlert> {
+pub(super) fn throttle(event: &ThrottleEvent) -> Option<NewAlert> {
     let told = match event.kind {
         Kind::Engaged | Kind::ForcedOn => AlertEvent::ThrottleEngaged,
         Kind::Released | Kind::ForcedOff => AlertEvent::ThrottleReleased,

@@ -5,7 +5,7 @@ use super::send::SecretText;
 use super::{payload, text};
 use bursar_core::{Pattern, Timestamp};
 use bursar_ledger::Zone;
-use bursar_store::settings::{Alert, AlertEvent};
+use bursar_store::settings::{Alert, AlertEvent, ThrottleEvent, ThrottleEventKind as Kind};
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-11-23T14:30:00Z";
@@ -149,4 +149,46 @@ fn what_failed_together_is_sent_together_again_and_a_digest_waits_for_the_first_
     assert!(sent(60, vec![row(1, 0, 1), row(2, 0, 30)]).is_empty());
     // Three and four failed together; five is new, and goes by itself.
     assert_eq!(sent(60, vec![row(4, 2, -2), row(3, 2, -2), row(5, 0, -1)]), [3, 4]);
+}
+
+/// Rules: S0-13, S0-14.
+#[test]
+fn every_transition_of_a_throttle_is_told_and_bookkeeping_is_not() {
+    let told = |kind: Kind, provider: &str| {
+        let event = ThrottleEvent {
+            id: 9,
+            at: now(),
+            kind,
+            provider: provider.to_owned(),
+            project: None,
+            model: None,
+            dry_run: false,
+            actor: "throttle".to_owned(),
+            reason: "over".to_owned(),
+            message: String::new(),
+            document: json!({ "spent": "1" }),
+        };
+        super::sources::throttle(&event).map(|alert| (alert.event, alert.scope, alert.dedup_key))
+    };
+    let of = |event, scope: &str| Some((event, scope.to_owned(), "throttle:9".to_owned()));
+    assert_eq!(told(Kind::Engaged, "p"), of(AlertEvent::ThrottleEngaged, "provider=p"));
+    assert_eq!(told(Kind::Released, "p"), of(AlertEvent::ThrottleReleased, "provider=p"));
+    assert_eq!(told(Kind::WouldEngage, "p"), of(AlertEvent::ThrottleWouldEngage, "provider=p"));
+    assert_eq!(told(Kind::Stale, "*"), of(AlertEvent::ThrottleStale, "platform"));
+    assert_eq!(told(Kind::Projected, "*"), of(AlertEvent::Projected, "platform"));
+    assert_eq!(told(Kind::RulesChanged, "*"), None);
+}
+
+#[test]
+fn a_spike_is_several_times_the_most_of_a_day_and_worth_a_dollar() {
+    use super::sources::{Costs, spikes};
+    const CENT: i64 = 10_000_000;
+    let hour = |costs: &[(&str, i64)]| -> Costs {
+        costs.iter().map(|(project, cents)| ((*project).to_owned(), cents * CENT)).collect()
+    };
+    let before = [hour(&[("steady", 100), ("small", 1)]), hour(&[("steady", 50), ("small", 2)])];
+    let after = |last: &[(&str, i64)]| spikes(&[before[0].clone(), before[1].clone(), hour(last)]);
+    assert_eq!(after(&[("steady", 301)]), [("steady".to_owned(), 301 * CENT, 100 * CENT)]);
+    assert_eq!(after(&[("steady", 300), ("small", 99), ("new", 5_000)]), []);
+    assert_eq!(after(&[("small", 100)]).len(), 1);
 }

@@ -221,14 +221,24 @@ async fn a_receiver_that_fails_is_told_again_under_the_same_id() {
 /// Rules: S0-13, S1-25, S4-69.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_else_happens_is_told_once_too() {
-    let hard = "[[budgets]]\nname = \"tight\"\nlimit = \"0.001 USD\"\nperiod = \"day\"\nmatch = { run = \"tight\" }\n";
+    let hard = "[[budgets]]\nname = \"tight\"\nlimit = \"0.005 USD\"\nperiod = \"day\"\nmatch = { run = \"tight\" }\n";
     let mut house = House::with(priced(), hard).await;
     // Refused twice, told once.
     let mut headers = house.headers();
     headers.push(("x-bursar-run", "tight".to_owned()));
-    for _ in 0..2 {
+    let mut refused = 0;
+    for _ in 0..20 {
         let answer = house.send(&headers, chat(900, false).to_string()).await.expect("an answer");
-        assert!(answer.status >= 400, "{:?}", answer.body);
+        refused += u32::from(answer.json()["bursar"]["code"] == "E-BUDGET-001");
+    }
+    assert!(refused > 1, "the run is never refused");
+    let exhausted = alert(&house, "exhausted", |_| true).await;
+    assert_eq!(
+        (&exhausted["scope"], &exhausted["figures"]["budget"]),
+        (&json!("run=tight"), &json!("tight"))
+    );
+    assert!(exhausted["figures"]["asked"].is_string(), "{exhausted}");
+    for _ in 0..2 {
         let mut unknown = chat(5, false);
         unknown["model"] = json!("nobody-knows-this");
         assert_eq!(house.chat(&unknown).await.status, 422);
@@ -255,7 +265,9 @@ async fn what_else_happens_is_told_once_too() {
     house.stop();
     house.start_again();
     assert_eq!(alert(&house, "key_expiring", |_| true).await["scope"], "project=alpha");
-    for event in ["price_missing", "suspense", "throttle_engaged", "kill_on", "kill_expiring", "kill_off"] {
+    for event in
+        ["exhausted", "price_missing", "suspense", "throttle_engaged", "kill_on", "kill_expiring", "kill_off"]
+    {
         alert(&house, event, |_| true).await;
     }
 }
@@ -380,4 +392,34 @@ async fn a_mail_server_without_tls_is_told_nothing() {
         "{tested}"
     );
     assert_eq!(mail.until(1).await.len(), 1);
+}
+
+/// Rules: S0-20.
+#[tokio::test(flavor = "multi_thread")]
+async fn digests_collect_and_quiet_hours_let_only_what_is_urgent_pass() {
+    let (digest, quiet) = (Receiver::start(&[]).await, Receiver::start(&[]).await);
+    let secrets = Secrets::new();
+    let hour = bursar_govern::ports::Clock::now(&bursar::serve::SystemClock).seconds() / 3_600;
+    let hours = format!("quiet_hours = \"{:02}:00-{:02}:00\"", (hour + 23) % 24, (hour + 3) % 24);
+    let channels = [
+        secrets.webhook("digest", &digest.base, "digest = \"10s\"\nevents = [\"price_missing\"]"),
+        secrets.webhook("quiet", &quiet.base, &hours),
+    ]
+    .concat();
+    let house = House::with(priced(), &channels).await;
+    for name in ["nobody-knows-a", "nobody-knows-b"] {
+        let mut unknown = chat(5, false);
+        unknown["model"] = json!(name);
+        assert_eq!(house.chat(&unknown).await.status, 422);
+    }
+    let message = digest.until(1, |_| true).await[0].json();
+    assert_eq!((&message["type"], &message["data"]["title"]), (&json!("alert.digest"), &json!("2 alerts")));
+    house.admin("POST", "/kill", &json!({"scope": "run=none", "reason": "urgent"})).await;
+    quiet.until(1, is("kill_on")).await;
+    assert_eq!(quiet.got().len(), 1, "{:?}", quiet.got());
+    let listed = house.admin("GET", "/alerts?event=price_missing", &Value::Null).await;
+    for item in listed["items"].as_array().expect("items") {
+        assert_eq!(delivery(item, "quiet")["state"], "pending");
+        assert_eq!(delivery(item, "digest")["state"], "delivered");
+    }
 }
