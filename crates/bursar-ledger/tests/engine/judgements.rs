@@ -170,7 +170,7 @@ fn a_replay_refuses_what_was_never_decided() {
     // The same window under another id, another window under the same id, an id from before.
     let mut twin = opened.clone();
     twin.id = WindowId(opened.id.0 + 1);
-    assert_eq!(engine.replay(&Entry::Opened(twin.clone())), Err(ReplayError::WindowTwice));
+    assert_eq!(engine.replay(&Entry::Opened(twin)), Err(ReplayError::WindowTwice));
     let mut other = opened.clone();
     other.key.per = std::iter::once(Some(bursar_core::Value::new("bob").unwrap())).collect();
     assert_eq!(engine.replay(&Entry::Opened(other.clone())), Err(ReplayError::WindowTwice));
