@@ -119,6 +119,7 @@ fn a_full_disk_takes_the_ledger_down_and_says_so() {
     }
 }
 
+/// Rules: S3-04.
 #[test]
 fn who_waits_for_room_hears_of_it() {
     let world = World::new(options(Durability::Sync));
@@ -161,6 +162,7 @@ fn the_whole_story_on_a_real_disk() {
     assert_eq!(ledger.suspense().unwrap().len(), 1);
 }
 
+/// Rules: S1-12, S1-16.
 #[test]
 fn nothing_is_reserved_while_the_store_of_cold_windows_cannot_be_read() {
     #[derive(Debug)]

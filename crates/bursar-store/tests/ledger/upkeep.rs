@@ -20,6 +20,7 @@ fn spend(world: &World, first: u128, count: u128) {
     world.ledger.commit().unwrap();
 }
 
+/// Rules: S3-17, S4-35.
 #[test]
 fn what_makes_no_progress_expires_into_suspense() {
     let world = World::new(options(Durability::Sync));
