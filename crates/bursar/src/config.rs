@@ -2,6 +2,7 @@
 
 mod budget;
 mod check;
+mod credential;
 pub mod field;
 mod instant;
 mod key;
@@ -26,12 +27,13 @@ mod words;
 mod zone;
 
 pub use budget::{Budget, Raise};
+pub use credential::Credential;
 pub use key::{Key, KeyIdentity, MaySet};
 pub use mistake::Severity;
 pub(crate) use mistake::nearest;
 pub use model::{Deployment, Model, Price};
 pub use project::{Project, User};
-pub use provider::{Credential, Credentials, Provider};
+pub use provider::{Credentials, Provider};
 pub use reference::reference;
 pub use report::{Report, ReportItem};
 pub use server::{Ledger, Server, default_listen};

@@ -180,6 +180,29 @@ fn nothing_is_reserved_while_the_store_of_cold_windows_cannot_be_read() {
         ) -> Result<Vec<bursar_ledger::WindowImage>, bursar_store::ledger::WindowStoreError> {
             Err(bursar_ledger::DecodeError::Truncated.into())
         }
+        fn list(
+            &self,
+            _: &bursar_ledger::Current,
+            _: Option<bursar_ledger::WindowId>,
+            _: usize,
+        ) -> Result<Vec<bursar_ledger::WindowImage>, bursar_store::ledger::WindowStoreError> {
+            self.find(&[])
+        }
+        fn fullest(
+            &self,
+            _: &bursar_ledger::Current,
+            _: &dyn Fn(bursar_ledger::WindowId) -> bool,
+            _: usize,
+        ) -> Result<Vec<bursar_ledger::WindowImage>, bursar_store::ledger::WindowStoreError> {
+            self.find(&[])
+        }
+        fn forget(
+            &self,
+            _: bursar_core::Timestamp,
+            _: usize,
+        ) -> Result<usize, bursar_store::ledger::WindowStoreError> {
+            Ok(0)
+        }
     }
     let (mut world, _) =
         World::open(SimulatedDisk::new(1), Arc::new(Broken), options(Durability::Sync), at(0)).unwrap();

@@ -150,7 +150,8 @@ async fn an_outage_leaves_the_budget_as_it_was() {
         assert_eq!(answer.status, 503);
     }
     let window = house.settled("daily").await;
-    assert_eq!(house.mock.received(), 200);
+    // Retries add to the first of them; then the circuit opens, and hardly anything is sent any more.
+    assert!((10..100).contains(&house.mock.received()), "{}", house.mock.received());
     assert_eq!(window["remaining"], window["limit"], "{window}");
 }
 

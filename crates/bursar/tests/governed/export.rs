@@ -221,7 +221,7 @@ async fn a_focus_export_is_what_the_specification_says_and_ties_to_the_records()
                     assert!(bursar_core::Timestamp::parse(value).is_some());
                 }
                 Json => {
-                    drop(serde_json::from_str::<serde_json::Map<String, Value>>(value).expect("an object"))
+                    drop(serde_json::from_str::<serde_json::Map<String, Value>>(value).expect("an object"));
                 }
             }
         }
