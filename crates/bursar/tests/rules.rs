@@ -26,7 +26,8 @@ fn every_rule_names_its_tests() {
         let (says, tests) = rows.get(&rule).cloned().unwrap_or_default();
         let cell = match shown.get(&rule) {
             Some(tests) => tests.iter().map(|test| format!("`{test}`")).collect::<Vec<_>>().join(", "),
-            None => tests,
+            None if tests.starts_with(WHY_NOT) => tests,
+            None => String::new(),
         };
         wanted.push_str(&format!("| {rule} | {says} | {cell} |\n"));
     }
