@@ -8,6 +8,7 @@ fn seeds() -> u64 {
     set.and_then(|text| text.to_str().and_then(|text| text.parse().ok())).unwrap_or(2_000)
 }
 
+/// Rules: S1-15, S1-17, S3-17.
 #[test]
 fn every_rule_holds_in_every_seed() {
     let halves = std::thread::scope(|scope| {

@@ -26,6 +26,7 @@ fn opened() -> Circuit {
     circuit
 }
 
+/// Rules: S2-21.
 #[test]
 fn it_opens_at_half_of_the_last_results_and_not_before_there_are_ten() {
     opened();
@@ -44,6 +45,7 @@ fn it_opens_at_half_of_the_last_results_and_not_before_there_are_ten() {
     }
 }
 
+/// Rules: S2-21.
 #[test]
 fn half_open_lets_probes_through_and_closes_or_opens_for_twice_as_long() {
     let mut circuit = opened();

@@ -37,6 +37,7 @@ fn a_window_that_is_not_open_yet_is_named_by_its_values() {
     }
 }
 
+/// Rules: S3-11.
 #[test]
 fn the_highest_threshold_is_told_whatever_it_is_stated_in() {
     let percent = Threshold::Percent(50);
@@ -63,6 +64,7 @@ fn nearly_full(mode: Mode) -> World {
     world
 }
 
+/// Rules: S1-19.
 #[test]
 fn a_counter_never_overflows() {
     let most = nanos(CHARGE_PART_MAX);
@@ -101,6 +103,7 @@ fn nothing_is_extended_backwards() {
     assert_eq!(world.counters(1), (0, 0, 10));
 }
 
+/// Rules: S3-29.
 #[test]
 fn a_reserve_tells_what_is_left_in_the_tightest_budget() {
     let mut world = World::with(&[daily(1, 100), daily(2, 30), daily(3, 70)]);
@@ -170,7 +173,7 @@ fn a_replay_refuses_what_was_never_decided() {
     // The same window under another id, another window under the same id, an id from before.
     let mut twin = opened.clone();
     twin.id = WindowId(opened.id.0 + 1);
-    assert_eq!(engine.replay(&Entry::Opened(twin.clone())), Err(ReplayError::WindowTwice));
+    assert_eq!(engine.replay(&Entry::Opened(twin)), Err(ReplayError::WindowTwice));
     let mut other = opened.clone();
     other.key.per = std::iter::once(Some(bursar_core::Value::new("bob").unwrap())).collect();
     assert_eq!(engine.replay(&Entry::Opened(other.clone())), Err(ReplayError::WindowTwice));
@@ -227,6 +230,7 @@ fn a_settle_overflows_only_where_the_counter_would() {
     assert_eq!(world.try_settle(10, most), Outcome::Rejected(Rejection::Overflow(Measure::Usd)));
 }
 
+/// Rules: S2-17.
 #[test]
 fn what_settles_from_suspense_is_not_counted_twice_towards_a_threshold() {
     let mut budget = daily(1, 100);
@@ -247,6 +251,7 @@ fn each_user(rollover_cap_pct: u32) -> World {
     World::with(&[budget])
 }
 
+/// Rules: S3-25.
 #[test]
 fn each_user_has_the_room_that_it_left_itself() {
     let mut world = each_user(100);

@@ -20,6 +20,7 @@ fn spend(world: &World, first: u128, count: u128) {
     world.ledger.commit().unwrap();
 }
 
+/// Rules: S3-17, S4-35.
 #[test]
 fn what_makes_no_progress_expires_into_suspense() {
     let world = World::new(options(Durability::Sync));
@@ -30,6 +31,7 @@ fn what_makes_no_progress_expires_into_suspense() {
     assert_eq!(world.ledger.suspense().unwrap()[0].state, State::Suspense);
 }
 
+/// Rules: S1-21.
 #[test]
 fn cold_windows_leave_memory_and_come_back_with_their_counters() {
     let folder = tempfile::tempdir().unwrap();
@@ -238,6 +240,7 @@ fn without_any_good_checkpoint_a_pruned_journal_is_refused() {
     assert!(matches!(refused, OpenError::Journal(_)), "{refused}");
 }
 
+/// Rules: S2-05.
 #[test]
 fn every_entry_is_drained_once_in_order_across_restarts() {
     let world = World::new(options(Durability::Sync));

@@ -167,7 +167,7 @@ fn images_of_windows_that_left_memory_are_compared_too() {
     let current = world.ledger.look(|engine| engine.current(EACH_USER, world.now)).unwrap().unwrap();
     let mut image = store.list(&current, None, 9).unwrap().remove(1);
     image.settled -= 1;
-    store.put(&[image.clone()]).unwrap();
+    store.put(&[image]).unwrap();
     world.ledger.commit().unwrap();
     let disk = world.disk.restart(Ending::Killed);
     for found in [world.ledger.verify().ok(), verify(&disk, Some(store.as_ref())).ok()].into_iter().flatten()

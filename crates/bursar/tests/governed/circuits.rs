@@ -55,6 +55,7 @@ async fn nothing_is_tried_again_once_a_byte_has_gone_to_the_client() {
     }
 }
 
+/// Rules: S2-21.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_circuit_opens_and_spares_a_provider_that_fails() {
     let house = House::with(priced().always("status=500").unwrap(), DAILY).await;
@@ -106,6 +107,7 @@ fn asked(house: &House) -> (usize, usize) {
     (with(UPSTREAM_SECRET), with(OTHER_SECRET))
 }
 
+/// Rules: S2-21.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_credential_that_is_not_taken_is_replaced_by_the_other() {
     let rule = Rule { credential: Some(UPSTREAM_SECRET.into()), ..Rule::any() }.then("status=401");

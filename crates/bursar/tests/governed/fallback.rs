@@ -74,7 +74,7 @@ fn tries(record: &Value) -> Vec<String> {
     attempts.iter().map(|row| format!("{} {}", word(row, "provider"), word(row, "outcome"))).collect()
 }
 
-/// Rules: S0-03.
+/// Rules: S0-03, S1-22, S2-21.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_fails_is_replaced_by_the_next_and_only_who_answered_is_paid() {
     for stream in [false, true] {

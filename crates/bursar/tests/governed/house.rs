@@ -208,6 +208,7 @@ impl House {
         let lines = self.text.lines().map(|line| if line.starts_with("data_dir") { &other } else { line });
         let running = start(&lines.collect::<Vec<_>>().join("\n"));
         self.base = format!("http://{}", running.address);
+        self.admin_base = format!("http://{}", running.admin_address.unwrap_or(running.address));
         self.running = Some(running);
         let token = std::fs::read_to_string(data_dir.join("admin-token")).expect("an admin token");
         token.trim().clone_into(&mut self.token);

@@ -19,7 +19,6 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Rules: S4-21.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_on_disk_in_logs_or_in_records() {
     let mock = bursar_mock::Mock::start(priced()).await.unwrap();
