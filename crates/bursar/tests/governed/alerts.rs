@@ -70,7 +70,7 @@ fn delivery(alert: &Value, channel: &str) -> Value {
     deliveries.iter().find(|delivery| delivery["channel"] == channel).cloned().unwrap_or_default()
 }
 
-/// Rules: S0-20, S0-21, S1-01, S1-28, S2-17, S3-30, S3-31, C1-19.
+/// Rules: S0-20, S0-21, S1-01, S1-28, S2-17, S3-31, C1-19.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_threshold_is_told_once_also_across_a_restart() {
     let receiver = Receiver::start(&[]).await;
@@ -218,7 +218,7 @@ async fn a_receiver_that_fails_is_told_again_under_the_same_id() {
     assert_eq!(delivery(&stored, "ops")["attempts"], 3);
 }
 
-/// Rules: S0-13, S1-25, S4-69.
+/// Rules: S0-13, S1-25.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_else_happens_is_told_once_too() {
     let hard = "[[budgets]]\nname = \"tight\"\nlimit = \"0.005 USD\"\nperiod = \"day\"\nmatch = { run = \"tight\" }\n";
