@@ -1,5 +1,6 @@
 //! The request that goes upstream: the client's own bytes and headers, but for the declared splices and the credential.
 
+use crate::upstream::Authorities;
 use bursar_core::{Family, RequestId};
 use bursar_govern::directory::{Credential, Credentials, Provider};
 use bursar_govern::route::Deployment;
@@ -76,6 +77,9 @@ pub fn build(
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = parts.method.clone();
     *request.uri_mut() = uri;
+    if let Some(pem) = &deployment.provider.authorities {
+        request.extensions_mut().insert(Authorities(Arc::clone(pem)));
+    }
     let headers = request.headers_mut();
     let forwards = matches!(deployment.provider.credentials, Credentials::Client);
     let theirs = if forwards { ClientCredentials::PassOn } else { ClientCredentials::TakeOff };

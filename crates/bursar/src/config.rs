@@ -1,7 +1,9 @@
 //! `bursar.toml` as a checked [`Config`]: pure, from text and surroundings; every mistake is found in one pass.
 
+mod authority;
 mod budget;
 mod check;
+mod default_key;
 pub mod field;
 mod instant;
 mod key;
@@ -25,7 +27,9 @@ pub mod vendor;
 mod words;
 mod zone;
 
+pub(crate) use authority::authorities;
 pub use budget::{Budget, Raise};
+pub use default_key::DefaultKey;
 pub use key::{Key, KeyIdentity, MaySet};
 pub use mistake::Severity;
 pub(crate) use mistake::nearest;
@@ -222,6 +226,9 @@ impl Config {
     }
 }
 
+/// Fields of `[server]` whose secrets a client lacks.
+const SERVERS_SECRETS: [&str; 3] = ["server.admin_token", "server.seal_key", "server.default_keys"];
+
 /// Reads `[server]` alone: what a client on the same machine needs, whose environment lacks the server's secrets.
 ///
 /// # Errors
@@ -248,7 +255,7 @@ pub fn read_server_alone(text: &str, file: &Path, surroundings: &Surroundings<'_
     reading
         .mistakes
         .found
-        .retain(|mistake| mistake.field != "server.admin_token" && mistake.field != "server.seal_key");
+        .retain(|mistake| !SERVERS_SECRETS.iter().any(|secret| mistake.field.starts_with(secret)));
     let is_fatal = reading.mistakes.is_fatal();
     let report = Report::new(&file.display().to_string(), text, reading.mistakes);
     match server {
