@@ -6,11 +6,13 @@ mod balance;
 mod budgets;
 mod calls;
 mod checks;
+mod credentials;
 mod export;
 mod keys;
 mod kill;
 mod ledger;
 mod prices;
+mod probe;
 mod projects;
 mod providers;
 mod reload;
@@ -22,6 +24,8 @@ mod throttle;
 mod usage;
 mod usage_reports;
 mod users;
+
+pub use probe::{Probe, Probed};
 
 use crate::state::State;
 use crate::{health, idempotency, metrics};
@@ -67,6 +71,8 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(usage_reports::routes())
         .merge(ledger::routes())
         .merge(providers::routes())
+        .merge(credentials::routes())
+        .merge(probe::routes())
         .merge(prices::routes())
         .merge(reprice::routes())
         .merge(throttle::routes())

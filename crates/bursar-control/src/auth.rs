@@ -33,8 +33,8 @@ impl FromRequestParts<Arc<State>> for Actor {
         let token = token.filter(|token| token.expires_at.is_none_or(|at| now < at)).ok_or_else(refuse)?;
         let reads = matches!(parts.method, Method::GET | Method::HEAD);
         match token.role {
-            Role::Admin => Ok(Self { name: token.name.clone() }),
-            Role::Viewer if reads && token.project.is_none() => Ok(Self { name: token.name.clone() }),
+            Role::Admin => Ok(Self { name: token.name }),
+            Role::Viewer if reads && token.project.is_none() => Ok(Self { name: token.name }),
             Role::Viewer | Role::ProjectAdmin | Role::Member => {
                 let detail = format!("the token `{}` ({}) may not do this", token.name, token.role);
                 Err(Problem::new(StatusCode::FORBIDDEN, detail))

@@ -20,7 +20,7 @@ pub mod simulate;
 mod state;
 pub mod throttle;
 
-pub use api::{openapi, router};
+pub use api::{Probe, Probed, openapi, router};
 pub use drain::{DrainError, Drainer};
 pub use kill::{EXPIRING_S, KillOrder};
 pub use metrics::Metrics;

@@ -3,6 +3,7 @@
 mod authority;
 mod budget;
 mod check;
+mod credential;
 mod default_key;
 pub mod field;
 mod instant;
@@ -29,13 +30,14 @@ mod zone;
 
 pub(crate) use authority::authorities;
 pub use budget::{Budget, Raise};
+pub use credential::Credential;
 pub use default_key::DefaultKey;
 pub use key::{Key, KeyIdentity, MaySet};
 pub use mistake::Severity;
 pub(crate) use mistake::nearest;
 pub use model::{Deployment, Model, Price};
 pub use project::{Project, User};
-pub use provider::{Credential, Credentials, Provider};
+pub use provider::{Credentials, Provider};
 pub use reference::reference;
 pub use report::{Report, ReportItem};
 pub use server::{Ledger, Server, default_listen};

@@ -7,9 +7,10 @@ mod first_start;
 mod install;
 mod kill_watch;
 pub mod local;
+mod probing;
 mod reconcile;
 mod sealing;
-mod surroundings;
+pub(crate) mod surroundings;
 mod wiring;
 
 pub use control::ControlPlane;
