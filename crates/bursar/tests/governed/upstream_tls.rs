@@ -134,7 +134,11 @@ async fn a_provider_behind_tls_answers_in_the_version_it_agrees_on() {
         assert_eq!(probed["items"][0]["ok"], json!(true), "a probe trusts whom requests trust: {probed}");
         let agreed = front.agreed.lock().clone();
         assert!(!agreed.is_empty() && agreed.iter().all(|version| version == expected), "{agreed:?}");
-        assert!(agreed.len() <= 3, "connections are kept: one for each worker and the probe, not {}", agreed.len());
+        assert!(
+            agreed.len() <= 3,
+            "connections are kept: one for each worker and the probe, not {}",
+            agreed.len()
+        );
     }
 }
 
