@@ -124,7 +124,7 @@ pub(crate) async fn send(
         Ok(response) => pass(errand, deployment, (sent, cut), response, told, timeouts).await,
         Err(UpstreamError::Connect(error)) => {
             tracing::warn!(provider = %deployment.provider.name, %error, "cannot connect");
-            let message = format!("the provider {} cannot be reached", deployment.provider.name);
+            let message = format!("the provider {} cannot be reached: {error}", deployment.provider.name);
             next(
                 sent.connect_failed(message.clone()),
                 Code::UpstreamUnreachable,

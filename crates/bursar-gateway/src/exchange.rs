@@ -4,6 +4,7 @@ use crate::address;
 use crate::answer::{self, Answer};
 use crate::attempt::{self, Errand};
 use crate::chain;
+use crate::default_key;
 use crate::idempotency::{self, Repeat};
 use crate::intake::{Intake, IntakeError};
 use crate::limits::CONTROL_WAIT;
@@ -42,7 +43,8 @@ impl Worker {
     /// [`TlsError`].
     pub fn new(gateway: Arc<Gateway>, door: Door) -> Result<Self, TlsError> {
         let intake = gateway.intake.clone();
-        Ok(Self { gateway, upstream: Upstream::new()?, intake, tasks: TaskTracker::new(), door })
+        let upstream = Upstream::new(gateway.proxies.clone())?;
+        Ok(Self { gateway, upstream, intake, tasks: TaskTracker::new(), door })
     }
     /// Whether this listener answers the path: which of the two planes, where each has a listener of its own.
     fn answers(&self, path: &str, controls: bool) -> bool {
@@ -236,9 +238,12 @@ pub(crate) fn recognise(
         tags: text("x-bursar-tags"),
     };
     let keys = client_keys(&parts.headers, parts.uri.path(), parts.uri.query());
-    let presented = keys.first().map(|found| &*found.key);
+    let trusted = &worker.gateway.trusted_proxies;
+    let address = address::of_client(parts, trusted);
+    let seen = (address::of_peer(parts), address);
+    let default = || default_key::find(&worker.gateway.default_keys, &parts.headers, seen, trusted);
+    let presented = keys.first().map(|found| &*found.key).or_else(default);
     let caller = worker.gateway.governor.identify(request_id, presented, &claims)?;
-    let address = address::of_client(parts, &worker.gateway.trusted_proxies);
     identify::permit_address(&caller.key, address, request_id)?;
     Ok(caller)
 }
@@ -280,7 +285,7 @@ fn intake_refusal(error: IntakeError, request_id: bursar_core::RequestId) -> Ref
     let code = match error {
         IntakeError::TooLarge => Code::BodyTooLarge,
         IntakeError::Busy => Code::ConcurrencyLimited,
-        IntakeError::Slow | IntakeError::Broken => Code::BadInput,
+        IntakeError::Slow(_) | IntakeError::Broken => Code::BadInput,
     };
     Refusal::new(code, request_id, error.to_string())
 }

@@ -1,6 +1,6 @@
 //! Probing a provider: asks for its list of models, which costs nothing, to see whether it is there and takes a credential.
 
-use crate::request::{BuildError, authorise, uri};
+use crate::request::{BuildError, authorise, trust, uri};
 use crate::upstream::{Upstream, UpstreamError};
 use bursar_core::Family;
 use bursar_govern::directory::{Credential, Credentials, Provider};
@@ -47,6 +47,7 @@ pub async fn probe(
     let mut request = Request::new(Full::default());
     *request.uri_mut() = uri(provider, path, None)?;
     *request.headers_mut() = headers;
+    trust(&mut request, provider);
     let wait = provider.timeouts.first_byte.min(WAIT);
     let answer = upstream.send(request, provider.timeouts.connect.min(WAIT), wait).await?;
     Ok(answer.status().as_u16())

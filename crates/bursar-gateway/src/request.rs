@@ -1,5 +1,6 @@
 //! The request that goes upstream: the client's own bytes and headers, but for the declared splices and the credential.
 
+use crate::upstream::Authorities;
 use bursar_core::{Family, RequestId};
 use bursar_govern::directory::{Credential, Credentials, Provider};
 use bursar_govern::route::Deployment;
@@ -76,6 +77,7 @@ pub fn build(
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = parts.method.clone();
     *request.uri_mut() = uri;
+    trust(&mut request, &deployment.provider);
     let headers = request.headers_mut();
     let forwards = matches!(deployment.provider.credentials, Credentials::Client);
     let theirs = if forwards { ClientCredentials::PassOn } else { ClientCredentials::TakeOff };
@@ -85,6 +87,13 @@ pub fn build(
 }
 
 /// Where a path of the family's is at the provider.
+/// Says on a request who may vouch for the provider, where the platform does not.
+pub(crate) fn trust<B>(request: &mut Request<B>, provider: &Provider) {
+    if let Some(pem) = &provider.authorities {
+        request.extensions_mut().insert(Authorities(Arc::clone(pem)));
+    }
+}
+
 pub(crate) fn uri(provider: &Provider, path: &str, query: Option<&str>) -> Result<Uri, BuildError> {
     let base = provider.base_url.trim_end_matches('/');
     // A base URL may end in the version that the family's paths begin with.

@@ -153,6 +153,8 @@ pub struct Provider {
     pub family: Family,
     /// Its base URL, without a trailing slash.
     pub base_url: Box<str>,
+    /// Who alone may vouch for it: certificates in PEM; absent: whom the platform trusts.
+    pub authorities: Option<Arc<str>>,
     /// Where the secret towards it comes from.
     pub credentials: Credentials,
     /// Whose rows of the price book apply.

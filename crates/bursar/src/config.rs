@@ -1,9 +1,11 @@
 //! `bursar.toml` as a checked [`Config`]: pure, from text and surroundings; every mistake is found in one pass.
 
 mod alert;
+mod authority;
 mod budget;
 mod check;
 mod credential;
+mod default_key;
 pub mod field;
 mod instant;
 mod key;
@@ -28,8 +30,10 @@ mod words;
 mod zone;
 
 pub use alert::{AlertChannel, AlertTarget};
+pub(crate) use authority::authorities;
 pub use budget::{Budget, Raise};
 pub use credential::Credential;
+pub use default_key::DefaultKey;
 pub use key::{Key, KeyIdentity, MaySet};
 pub use mistake::Severity;
 pub(crate) use mistake::nearest;
@@ -231,6 +235,9 @@ impl Config {
     }
 }
 
+/// Fields of `[server]` whose secrets a client lacks.
+const SERVERS_SECRETS: [&str; 3] = ["server.admin_token", "server.seal_key", "server.default_keys"];
+
 /// Reads `[server]` alone: what a client on the same machine needs, whose environment lacks the server's secrets.
 ///
 /// # Errors
@@ -257,7 +264,7 @@ pub fn read_server_alone(text: &str, file: &Path, surroundings: &Surroundings<'_
     reading
         .mistakes
         .found
-        .retain(|mistake| mistake.field != "server.admin_token" && mistake.field != "server.seal_key");
+        .retain(|mistake| !SERVERS_SECRETS.iter().any(|secret| mistake.field.starts_with(secret)));
     let is_fatal = reading.mistakes.is_fatal();
     let report = Report::new(&file.display().to_string(), text, reading.mistakes);
     match server {

@@ -3,6 +3,7 @@
 mod alerts;
 pub(crate) mod budgets;
 mod control;
+mod edges;
 mod first_start;
 mod install;
 mod kill_watch;
@@ -14,6 +15,7 @@ pub(crate) mod surroundings;
 mod wiring;
 
 pub use control::ControlPlane;
+pub use edges::EdgeError;
 pub use first_start::{ADMIN_TOKEN, FirstStartError, first_key, has_keys};
 pub use install::{InstallError, install};
 pub use kill_watch::{KILL_FILE, signal_off, signal_on};

@@ -1,5 +1,6 @@
 //! `[providers.NAME]`: who answers, with which credentials, within which times.
 
+use super::authority;
 use super::credential::{self, Credential};
 use super::field::{Field, Takes};
 use super::mistake::{choices, nearest};
@@ -9,6 +10,7 @@ use super::vendor;
 use super::words::Billing;
 use bursar_core::Family;
 use bursar_core::decimal::DecimalError;
+use std::path::PathBuf;
 
 const FAMILIES: &[&str] = &["openai", "anthropic", "gemini", "ollama"];
 
@@ -37,6 +39,12 @@ pub(super) const FIELDS: &[Field] = &[
         Takes::Tables(credential::FIELDS),
         "`credential` alone, named `default`",
         "Several secrets, shared out by weight.",
+    ),
+    Field::new(
+        "ca_file",
+        Takes::Text("the path of a file, such as `\"private-ca.pem\"`"),
+        "whom the platform trusts",
+        "Certificates in PEM of the authorities that may vouch for it, for endpoints with certificates of one's own; nobody else's are accepted then. A relative path starts at the folder of this file.",
     ),
     Field::new(
         "prices",
@@ -92,6 +100,8 @@ pub struct Provider {
     pub family: Family,
     /// Where it answers: `http` or `https`, without a trailing slash, query or user.
     pub base_url: String,
+    /// Certificates of the authorities that alone may vouch for it.
+    pub ca_file: Option<PathBuf>,
     /// The secrets used towards it.
     pub credentials: Credentials,
     /// Whose rows of the price book apply, where the file says so or the name is known.
@@ -148,6 +158,7 @@ pub(super) fn read(name: &str, section: &Section<'_>, reading: &mut Reading<'_>)
         }
         None => known.map(|vendor| vendor.base_url.to_owned()),
     };
+    let ca_file = authority::ca_file(section, base_url.as_deref(), reading);
     let credentials = credentials(section, base_url.as_deref(), known, reading);
     let seconds = |name: &str, default: u32, reading: &mut Reading<'_>| {
         section.integer(name, reading).and_then(|n| u32::try_from(n).ok()).unwrap_or(default)
@@ -169,6 +180,7 @@ pub(super) fn read(name: &str, section: &Section<'_>, reading: &mut Reading<'_>)
         name: name.to_owned(),
         family: family?,
         base_url: base_url?,
+        ca_file,
         credentials: credentials?,
         prices: prices.or(known.map(|vendor| vendor.prices.to_owned())),
         billing,

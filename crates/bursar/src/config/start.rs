@@ -58,6 +58,7 @@ fn found(vendor: &Vendor, environment: &Environment) -> Option<Provider> {
         name: vendor.name.to_owned(),
         family: vendor.family,
         base_url,
+        ca_file: None,
         credentials,
         prices: Some(vendor.prices.to_owned()),
         billing: Billing::PayAsYouGo,

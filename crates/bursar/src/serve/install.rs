@@ -30,6 +30,14 @@ pub enum InstallError {
         /// What is wrong, without the secret.
         problem: String,
     },
+    /// Authorities' certificates that were there at the check.
+    #[error("providers.{provider}.ca_file: {problem}")]
+    Authorities {
+        /// Whose.
+        provider: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// A deployment's own price cannot be used.
     #[error("models.{model:?}: the price cannot be used: {problem}")]
     Price {
@@ -96,6 +104,10 @@ fn provider(declared: &config::Provider, surroundings: &Surroundings<'_>) -> Res
         }
     };
     let known = declared.prices.as_deref().or_else(|| vendor::of(&declared.name, &declared.base_url));
+    let authorities =
+        declared.ca_file.as_deref().map(|path| config::authorities(path, surroundings)).transpose();
+    let authorities = authorities
+        .map_err(|problem| InstallError::Authorities { provider: declared.name.clone(), problem })?;
     let seconds = |s: u32| Duration::from_secs(u64::from(s));
     Ok(Provider {
         prices: known.unwrap_or(&declared.name).into(),
@@ -103,6 +115,7 @@ fn provider(declared: &config::Provider, surroundings: &Surroundings<'_>) -> Res
         family: declared.family,
         billing,
         base_url: declared.base_url.as_str().into(),
+        authorities: authorities.map(|found| found.0),
         credentials,
         timeouts: Timeouts {
             connect: seconds(declared.connect_timeout_s),

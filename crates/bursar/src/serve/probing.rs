@@ -2,6 +2,7 @@
 
 use bursar_control::{Probe, Probed};
 use bursar_gateway::probe::probe;
+use bursar_gateway::proxies::Proxies;
 use bursar_gateway::upstream::{TlsError, Upstream};
 use bursar_govern::directory::{Credential, Credentials, Provider};
 use std::sync::Arc;
@@ -15,8 +16,8 @@ const PROBES_MAX: usize = 64;
 ///
 /// # Errors
 /// [`TlsError`].
-pub(super) fn prober() -> Result<Probe, TlsError> {
-    let upstream = Arc::new(Upstream::new()?);
+pub(super) fn prober(proxies: Proxies) -> Result<Probe, TlsError> {
+    let upstream = Arc::new(Upstream::new(proxies)?);
     Ok(Box::new(move |provider| Box::pin(all(Arc::clone(&upstream), provider))))
 }
 

@@ -2,6 +2,7 @@
 
 use super::alerts::channels;
 use super::control::ControlPlane;
+use super::edges::{self, EdgeError};
 use super::first_start::{FirstStartError, admin_token};
 use super::install::{InstallError, install};
 use super::kill_watch::KillWatch;
@@ -78,6 +79,9 @@ pub enum ServeError {
     /// The admin token.
     #[error(transparent)]
     FirstStart(#[from] FirstStartError),
+    /// The network around.
+    #[error(transparent)]
+    Edge(#[from] EdgeError),
     /// The key that seals.
     #[error(transparent)]
     Sealing(#[from] SealingError),
@@ -146,7 +150,7 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let state =
         State::new(Arc::clone(&settings), Arc::clone(&governor), Arc::clone(&records), installed, metrics);
     state.alerts.set_channels(channels(config, surroundings)?);
-    state.probe_by(prober().map_err(StartError::from)?);
+    state.probe_by(prober(edges::proxies(surroundings)?).map_err(StartError::from)?);
     state.publish()?;
     // Who was throttled before is throttled again before the first request.
     state.throttle.set_rules(throttle_rules(config));
@@ -162,10 +166,11 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let (listener, address) = listen(config.server.listen)?;
     let admin = config.server.admin_listen.map(listen).transpose()?;
     let admin_address = admin.as_ref().map(|(_, address)| *address);
+    let client_wait = Duration::from_secs(u64::from(config.server.client_timeout_s));
     let gateway = Arc::new(Gateway {
         governor,
         control: control.clone(),
-        intake: Intake::new(),
+        intake: Intake::new(client_wait),
         replies: Arc::clone(&replies),
         refusal_status: match config.server.refusal_status {
             RefusalStatus::Native => bursar_wire::RefusalStatus::Native,
@@ -173,6 +178,9 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
             RefusalStatus::TooManyRequests => bursar_wire::RefusalStatus::Always429,
         },
         trusted_proxies: config.server.trusted_proxies.clone(),
+        default_keys: edges::default_keys(&config.server, surroundings)?,
+        proxies: edges::proxies(surroundings)?,
+        client_wait,
     });
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let workers = config.server.threads.and_then(|n| usize::try_from(n).ok()).unwrap_or(cores);

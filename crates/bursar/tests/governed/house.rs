@@ -228,10 +228,13 @@ impl Drop for House {
     }
 }
 
+/// Starts it on a configuration, whose comments `# variable NAME=value` are its environment.
 fn start(text: &str) -> Running {
+    let own = text.lines().filter_map(|line| line.strip_prefix("# variable ")?.split_once('='));
+    let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let secret = |name: &str, text: &str| (name.to_owned(), text.to_owned());
-    let environment =
-        Environment::new([secret("FAKE_KEY", UPSTREAM_SECRET), secret("OTHER_KEY", OTHER_SECRET)]);
+    let secrets = [secret("FAKE_KEY", UPSTREAM_SECRET), secret("OTHER_KEY", OTHER_SECRET)];
+    let environment = Environment::new(own.chain(secrets));
     let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| error.to_string());
     let surroundings = Surroundings { environment: &environment, read_file: &read };
     let checked = Config::read(text, Path::new("bursar.toml"), &surroundings);

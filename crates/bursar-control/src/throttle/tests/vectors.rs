@@ -202,6 +202,7 @@ fn served_by(providers: &[String]) -> Directory {
             name: Value::new(name).unwrap(),
             family: Family::OpenAi,
             base_url: "http://127.0.0.1:1".into(),
+            authorities: None,
             credentials: Credentials::None,
             prices: "nobody".into(),
             timeouts: Timeouts::default(),
