@@ -19,12 +19,13 @@ mod requests;
 mod reservations;
 mod simulate;
 mod throttle;
+mod tokens;
 mod usage;
 mod usage_reports;
 mod users;
 
 use crate::state::State;
-use crate::{health, idempotency, metrics};
+use crate::{access, health, idempotency, metrics};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
@@ -72,7 +73,8 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(throttle::routes())
         .merge(backups::routes())
         .merge(reload::routes())
-        .merge(audit::routes());
+        .merge(audit::routes())
+        .merge(tokens::routes());
     OpenApiRouter::with_openapi(Document::openapi()).nest("/admin/v1", v1).merge(balance::routes())
 }
 
@@ -87,6 +89,7 @@ pub fn router(state: Arc<State>) -> Router {
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::answer))
         .layer(from_fn_with_state(Arc::clone(&state), idempotency::repeat))
+        .layer(from_fn_with_state(Arc::clone(&state), access::guard))
         .with_state(state)
 }
 

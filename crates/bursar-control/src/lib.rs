@@ -3,6 +3,7 @@
 //! Invariant: nothing here can slow a request down or block it. There is no second, private API: command line and pages
 //! use what is served here.
 
+mod access;
 mod api;
 mod auth;
 pub mod backup;
@@ -20,6 +21,7 @@ pub mod simulate;
 mod state;
 pub mod throttle;
 
+pub use access::access;
 pub use api::{openapi, router};
 pub use drain::{DrainError, Drainer};
 pub use kill::{EXPIRING_S, KillOrder};
