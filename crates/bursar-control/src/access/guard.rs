@@ -49,9 +49,9 @@ async fn narrow(state: &Arc<State>, path: &str, request: Request) -> Result<Requ
             About::Platform => return Err(forbidden(": it is about the whole platform")),
             About::Filter => force(&mut parts, &reach, &token)?,
             About::Body => {
-                let bytes = to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| {
-                    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large")
-                })?;
+                let bytes = to_bytes(body, BODY_BYTES_MAX)
+                    .await
+                    .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"))?;
                 let named = serde_json::from_slice::<serde_json::Value>(&bytes).ok();
                 let project = named.as_ref().and_then(|body| body.get("project")?.as_str());
                 if !reach.holds(project, None) {
@@ -63,7 +63,8 @@ async fn narrow(state: &Arc<State>, path: &str, request: Request) -> Result<Requ
                 let name = named(&mut parts, state).await?;
                 if !is_within(state, rule, &reach, &name)? {
                     // The same words whether it is somebody else's or nobody's.
-                    let what = format!("nothing called `{name}` is within reach of the token `{}`", token.name);
+                    let what =
+                        format!("nothing called `{name}` is within reach of the token `{}`", token.name);
                     return Err(Problem::new(StatusCode::NOT_FOUND, what));
                 }
             }
@@ -96,8 +97,8 @@ fn is_within(state: &State, rule: &Rule, reach: &Reach, name: &str) -> Result<bo
         About::Request => {
             let Some(id) = RequestId::parse(name) else { return Ok(false) };
             let record = state.records.get(id);
-            let record = record
-                .map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
+            let record =
+                record.map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
             record.is_some_and(|record| reach.holds_request(&record.attributes))
         }
         About::Budget => {
@@ -107,7 +108,8 @@ fn is_within(state: &State, rule: &Rule, reach: &Reach, name: &str) -> Result<bo
                 let hidden = budget.per.iter().chain(budget.matches.iter().map(|(attribute, _)| attribute));
                 let own = budget.matches.iter().any(|(attribute, patterns)| {
                     let exact = |project: &str| {
-                        patterns.iter().all(|pattern| pattern.to_string() == project) && !project.contains('*')
+                        patterns.iter().all(|pattern| pattern.to_string() == project)
+                            && !project.contains('*')
                     };
                     *attribute == Attribute::Project
                         && !patterns.is_empty()

@@ -87,7 +87,9 @@ impl TokenInput {
         })?;
         let (project, user) = (self.project.is_some(), self.user.is_some());
         match role {
-            Role::Admin if project => Err(Problem::field("project", "an admin has none: make a project_admin")),
+            Role::Admin if project => {
+                Err(Problem::field("project", "an admin has none: make a project_admin"))
+            }
             Role::Admin | Role::ProjectAdmin if user => {
                 Err(Problem::field("user", format!("a token of the role {role} has none: make a member")))
             }
@@ -104,8 +106,8 @@ impl TokenInput {
     fn expires_at(&self, now: Timestamp) -> Result<Option<Timestamp>, Problem> {
         let Some(text) = &self.expires_at else { return Ok(None) };
         let wrong = |problem: &str| Problem::field("expires_at", format!("`{text}` {problem}"));
-        let at = Timestamp::parse(text)
-            .ok_or_else(|| wrong("is no RFC 3339 time or date such as 2026-12-31"))?;
+        let at =
+            Timestamp::parse(text).ok_or_else(|| wrong("is no RFC 3339 time or date such as 2026-12-31"))?;
         if at <= now { Err(wrong("is past")) } else { Ok(Some(at)) }
     }
 }
