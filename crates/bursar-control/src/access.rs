@@ -67,6 +67,8 @@ const fn delete(path: &'static str, roles: &'static [Role], about: About) -> Rul
 
 /// Paths are those of the OpenAPI document, below `/admin/v1`.
 const TABLE: &[Rule] = &[
+    get("/alerts", VIEWERS, About::Platform),
+    post("/alerts/test", NOBODY_ELSE, About::Platform),
     get("/audit", VIEWERS, About::Platform),
     post("/backups", NOBODY_ELSE, About::Platform),
     get("/budgets", VIEWERS, About::Platform),
@@ -101,6 +103,12 @@ const TABLE: &[Rule] = &[
     get("/projects/{name}", EVERYONE, About::Project),
     patch("/projects/{name}", NOBODY_ELSE, About::Platform),
     get("/providers", VIEWERS, About::Platform),
+    get("/providers/{name}/credentials", VIEWERS, About::Platform),
+    post("/providers/{name}/credentials", NOBODY_ELSE, About::Platform),
+    patch("/providers/{name}/credentials/{credential}", NOBODY_ELSE, About::Platform),
+    delete("/providers/{name}/credentials/{credential}", NOBODY_ELSE, About::Platform),
+    post("/providers/{name}/credentials/{credential}/rotate", NOBODY_ELSE, About::Platform),
+    post("/providers/{name}/test", NOBODY_ELSE, About::Platform),
     post("/reload", NOBODY_ELSE, About::Platform),
     get("/requests", EVERYONE, About::Filter),
     get("/requests/{id}", EVERYONE, About::Request),

@@ -1,16 +1,19 @@
 //! The routes of `/admin/v1` and the OpenAPI document that is generated from them.
 
+mod alerts;
 mod audit;
 mod backups;
 mod balance;
 mod budgets;
 mod calls;
 mod checks;
+mod credentials;
 mod export;
 mod keys;
 mod kill;
 mod ledger;
 mod prices;
+mod probe;
 mod projects;
 mod providers;
 mod reload;
@@ -23,6 +26,8 @@ mod tokens;
 mod usage;
 mod usage_reports;
 mod users;
+
+pub use probe::{Probe, Probed};
 
 use crate::state::State;
 use crate::{access, health, idempotency, metrics};
@@ -68,11 +73,14 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(usage_reports::routes())
         .merge(ledger::routes())
         .merge(providers::routes())
+        .merge(credentials::routes())
+        .merge(probe::routes())
         .merge(prices::routes())
         .merge(reprice::routes())
         .merge(throttle::routes())
         .merge(backups::routes())
         .merge(reload::routes())
+        .merge(alerts::routes())
         .merge(audit::routes())
         .merge(tokens::routes());
     OpenApiRouter::with_openapi(Document::openapi()).nest("/admin/v1", v1).merge(balance::routes())

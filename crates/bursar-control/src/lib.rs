@@ -4,6 +4,7 @@
 //! use what is served here.
 
 mod access;
+pub mod alert;
 mod api;
 mod auth;
 pub mod backup;
@@ -22,7 +23,7 @@ mod state;
 pub mod throttle;
 
 pub use access::access;
-pub use api::{openapi, router};
+pub use api::{Probe, Probed, openapi, router};
 pub use drain::{DrainError, Drainer};
 pub use kill::{EXPIRING_S, KillOrder};
 pub use metrics::Metrics;

@@ -1,5 +1,6 @@
 //! Hears of ended requests: counts them, and keeps the records that no journal entry carries for the drainer.
 
+use crate::alert::Refusals;
 use crate::metrics::Metrics;
 use bursar_govern::kill::KillEvent;
 use bursar_govern::ports::Observer;
@@ -19,13 +20,19 @@ pub struct Watcher {
     metrics: Arc<Metrics>,
     waiting: Mutex<Vec<Record>>,
     dropped: AtomicU64,
+    pub(crate) refusals: Refusals,
 }
 
 impl Watcher {
     /// A watcher that counts into `metrics`.
     #[must_use]
     pub fn new(metrics: Arc<Metrics>) -> Arc<Self> {
-        Arc::new(Self { metrics, waiting: Mutex::default(), dropped: AtomicU64::new(0) })
+        Arc::new(Self {
+            metrics,
+            waiting: Mutex::default(),
+            dropped: AtomicU64::new(0),
+            refusals: Refusals::default(),
+        })
     }
     /// What waits, for the drainer.
     #[must_use]
@@ -49,6 +56,7 @@ impl Observer for Watcher {
     }
     fn ended(&self, story: &Story) {
         self.metrics.count(story);
+        self.refusals.hear(story);
         if story.journalled {
             return;
         }

@@ -84,7 +84,8 @@ pub fn build(
     Ok(request)
 }
 
-fn uri(provider: &Provider, path: &str, query: Option<&str>) -> Result<Uri, BuildError> {
+/// Where a path of the family's is at the provider.
+pub(crate) fn uri(provider: &Provider, path: &str, query: Option<&str>) -> Result<Uri, BuildError> {
     let base = provider.base_url.trim_end_matches('/');
     // A base URL may end in the version that the family's paths begin with.
     let path = match path.strip_prefix('/').and_then(|rest| rest.split_once('/')) {
@@ -95,7 +96,8 @@ fn uri(provider: &Provider, path: &str, query: Option<&str>) -> Result<Uri, Buil
     format!("{base}{path}{query}").parse().map_err(BuildError::Url)
 }
 
-fn authorise(
+/// Puts the credential where the provider's family reads it.
+pub(crate) fn authorise(
     headers: &mut HeaderMap,
     provider: &Provider,
     credential: Option<&Credential>,

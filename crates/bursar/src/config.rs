@@ -1,7 +1,9 @@
 //! `bursar.toml` as a checked [`Config`]: pure, from text and surroundings; every mistake is found in one pass.
 
+mod alert;
 mod budget;
 mod check;
+mod credential;
 pub mod field;
 mod instant;
 mod key;
@@ -25,13 +27,15 @@ pub mod vendor;
 mod words;
 mod zone;
 
+pub use alert::{AlertChannel, AlertTarget};
 pub use budget::{Budget, Raise};
+pub use credential::Credential;
 pub use key::{Key, KeyIdentity, MaySet};
 pub use mistake::Severity;
 pub(crate) use mistake::nearest;
 pub use model::{Deployment, Model, Price};
 pub use project::{Project, User};
-pub use provider::{Credential, Credentials, Provider};
+pub use provider::{Credentials, Provider};
 pub use reference::reference;
 pub use report::{Report, ReportItem};
 pub use server::{Ledger, Server, default_listen};
@@ -39,8 +43,8 @@ pub use surroundings::{Environment, Secret, SecretRef, Surroundings};
 pub use throttle::Throttle;
 pub use value::{Limit, Period, Suspense, Threshold, duration_s};
 pub use words::{
-    Billing, Durability, Fit, Hold, KeyKind, Missing, Mode, OnExpiry, Projection, RefusalStatus,
-    UnknownModelPolicy, Weekday,
+    AlertType, Billing, Durability, Fit, Hold, KeyKind, Language, MailSecurity, Missing, Mode, OnExpiry,
+    Projection, RefusalStatus, UnknownModelPolicy, Weekday,
 };
 
 use bursar_core::Attribute;
@@ -90,6 +94,7 @@ pub const SECTIONS: &[Field] = &[
         "",
         "When Bursar re-routes away from a provider whose projected spend is too high.",
     ),
+    Field::new("alerts", Takes::Named(alert::FIELDS), "", "The channels that alerts go to."),
 ];
 
 /// The whole configuration, checked. What is in it is consistent: references resolve, secrets were there.
@@ -113,6 +118,8 @@ pub struct Config {
     pub budgets: Vec<Budget>,
     /// `[throttle]`
     pub throttle: Throttle,
+    /// `[alerts.NAME]`, by name.
+    pub alerts: Vec<AlertChannel>,
 }
 
 /// A configuration that can be used, and what is odd about it.
@@ -163,6 +170,7 @@ impl Config {
         let models = named(&sections, "models", model::FIELDS, reading);
         let projects = named(&sections, "projects", project::PROJECT_FIELDS, reading);
         let users = named(&sections, "users", project::USER_FIELDS, reading);
+        let alerts = named(&sections, "alerts", alert::FIELDS, reading);
         let keys = listed(&sections, "keys", key::FIELDS, reading);
         let budgets = listed(&sections, "budgets", budget::FIELDS, reading);
 
@@ -212,6 +220,7 @@ impl Config {
                 .collect(),
             budgets: budgets.into_iter().map(|read| read.budget).collect(),
             throttle: throttle::read(throttle.as_ref(), reading),
+            alerts: alerts.iter().filter_map(|(name, section)| alert::read(name, section, reading)).collect(),
         }
     }
 

@@ -1,14 +1,16 @@
 //! `bursar serve`: opens the stores, wires the planes, and ends them in order.
 
+mod alerts;
 pub(crate) mod budgets;
 mod control;
 mod first_start;
 mod install;
 mod kill_watch;
 pub mod local;
+mod probing;
 mod reconcile;
 mod sealing;
-mod surroundings;
+pub(crate) mod surroundings;
 mod wiring;
 
 pub use control::ControlPlane;

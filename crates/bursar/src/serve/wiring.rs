@@ -1,9 +1,11 @@
 //! Wiring: opens what is on disk, builds the planes over it, and ends them in order.
 
+use super::alerts::channels;
 use super::control::ControlPlane;
 use super::first_start::{FirstStartError, admin_token};
 use super::install::{InstallError, install};
 use super::kill_watch::KillWatch;
+use super::probing::prober;
 use super::reconcile::{Difference, ReconcileError, reconcile};
 use super::sealing::{SealingError, sealer};
 use super::surroundings::{SystemClock, boot_id, random};
@@ -132,7 +134,8 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let records = Arc::new(Records::open(&data_dir.join(backup::RECORDS), now)?);
     let differences = reconcile(&settings, config, surroundings, &random, now)?;
     let admin_token = admin_token(&settings, config, surroundings, now)?;
-    let installed = install(config, surroundings, prices(data_dir)?, now)?;
+    let mut installed = install(config, surroundings, prices(data_dir)?, now)?;
+    installed.sealer = Some(sealer(config, surroundings)?);
 
     let metrics = Arc::new(Metrics::default());
     let watcher = Watcher::new(Arc::clone(&metrics));
@@ -142,6 +145,8 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     governor.learned().read(&records);
     let state =
         State::new(Arc::clone(&settings), Arc::clone(&governor), Arc::clone(&records), installed, metrics);
+    state.alerts.set_channels(channels(config, surroundings)?);
+    state.probe_by(prober().map_err(StartError::from)?);
     state.publish()?;
     // Who was throttled before is throttled again before the first request.
     state.throttle.set_rules(throttle_rules(config));
@@ -198,10 +203,13 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
 /// See [`ServeError`]; the data plane keeps what it has then.
 pub fn reload(config: &Config, surroundings: &Surroundings<'_>, state: &State) -> Result<(), ServeError> {
     let now = state.now();
-    let installed = install(config, surroundings, prices(&config.server.data_dir)?, now)?;
+    let channels = channels(config, surroundings)?;
+    let mut installed = install(config, surroundings, prices(&config.server.data_dir)?, now)?;
+    installed.sealer = Some(sealer(config, surroundings)?);
     reconcile(&state.settings, config, surroundings, &random, now)?;
     state.installed.store(Arc::new(installed));
     state.throttle.set_rules(throttle_rules(config));
+    state.alerts.set_channels(channels);
     Ok(())
 }
 

@@ -1,14 +1,18 @@
 //! Stories of governed requests through a whole Bursar, judged by the fake provider's own bill.
 
 mod agents;
+mod alerts;
 mod audit;
 mod backup;
 mod calibrate;
+mod circuits;
+mod credentials;
 mod disk_full;
 mod doors;
 mod elsewhere;
 mod endings;
 mod export;
+mod fallback;
 mod families;
 mod fit;
 mod holds;
@@ -18,6 +22,7 @@ mod kill;
 mod openapi;
 mod process;
 mod races;
+mod receivers;
 mod refusals;
 mod repeats;
 mod reports;
