@@ -95,8 +95,6 @@ fn routes() -> Vec<String> {
 
 /// Every route of the document is called as every role: who is let in is what the table says, and the table is agreed.
 /// What a body or path is worth does not matter here: only 401 and 403 mean that the door is shut.
-///
-/// Rules: S4-64.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_as_every_role() {
     let office = Office::open().await;
@@ -154,7 +152,7 @@ async fn every_route_as_every_role() {
 /// A member reads their own requests, usage and keys, and of nobody else's not even whether they are there; the name of a
 /// credential is nowhere in what a bound token is told.
 ///
-/// Rules: S4-64, S4-62, S4-36.
+/// Rules: S4-64.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_sees_nothing_of_another() {
     let office = Office::open().await;
