@@ -22,6 +22,7 @@ mod requests;
 mod reservations;
 mod simulate;
 mod throttle;
+mod tokens;
 mod usage;
 mod usage_reports;
 mod users;
@@ -29,7 +30,7 @@ mod users;
 pub use probe::{Probe, Probed};
 
 use crate::state::State;
-use crate::{health, idempotency, metrics};
+use crate::{access, health, idempotency, metrics};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
@@ -80,7 +81,8 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(backups::routes())
         .merge(reload::routes())
         .merge(alerts::routes())
-        .merge(audit::routes());
+        .merge(audit::routes())
+        .merge(tokens::routes());
     OpenApiRouter::with_openapi(Document::openapi()).nest("/admin/v1", v1).merge(balance::routes())
 }
 
@@ -95,6 +97,7 @@ pub fn router(state: Arc<State>) -> Router {
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::answer))
         .layer(from_fn_with_state(Arc::clone(&state), idempotency::repeat))
+        .layer(from_fn_with_state(Arc::clone(&state), access::guard))
         .with_state(state)
 }
 

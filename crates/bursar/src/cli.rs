@@ -2,7 +2,7 @@
 
 use crate::commands::{
     alert, backup, budget, check, completions, cost, demo, explain, export, init, key, kill, ledger, man,
-    meter, mock, price, project, provider, reload, replay, request, serve, throttle, usage, user,
+    meter, mock, price, project, provider, reload, replay, request, serve, throttle, token, usage, user,
 };
 use crate::config::Environment;
 use crate::console::Console;
@@ -76,6 +76,9 @@ enum Command {
     /// What people were told, and whether channels work
     #[command(subcommand)]
     Alert(alert::Command),
+    /// Tokens of the admin API, each with a role
+    #[command(subcommand)]
+    Token(token::Command),
     /// Records of requests
     #[command(subcommand)]
     Request(request::Command),
@@ -153,6 +156,7 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<(), Failure> 
         Command::Kill(command) => kill::run(command, context),
         Command::Throttle(command) => throttle::run(command, context),
         Command::Alert(command) => alert::run(command, context),
+        Command::Token(command) => token::run(command, context),
         Command::Request(command) => request::run(command, context),
         Command::Export(args) => export::run(&args, context),
         Command::Explain(args) => explain::run(&args, context),

@@ -25,5 +25,6 @@ pub(crate) mod request;
 pub(crate) mod serve;
 pub(crate) mod shared;
 pub(crate) mod throttle;
+pub(crate) mod token;
 pub(crate) mod usage;
 pub(crate) mod user;

@@ -338,3 +338,36 @@ fn a_credential_is_handed_over_and_never_shown() {
     insta::assert_snapshot!("provider_test", place.run(&["provider", "test", "openai"]));
     insta::assert_snapshot!("credential_asked", server.asked());
 }
+
+const TOKEN: &str = r#"{"id":"0199f3a0-0000-7000-8000-000000000002","name":"ann-laptop","prefix":"bursar-admin-4fQ2","role":"member","project":"alpha",
+  "user":"ann","expires_at":"2027-01-01T00:00:00Z","revoked_at":null,"created_at":"2026-11-01T00:00:00Z"}"#;
+
+#[test]
+fn a_token_is_made_listed_and_revoked() {
+    let made = TOKEN.replacen('{', "{\"token\":\"a-new-secret\",", 1);
+    let list = format!("{{\"items\":[{TOKEN}],\"next_cursor\":null}}");
+    let server = Server::new(&[
+        ("POST /tokens", 201, &made),
+        ("GET /tokens?limit=100", 200, &list),
+        ("DELETE /tokens/0199f3a0-0000-7000-8000-000000000002", 200, TOKEN),
+    ]);
+    let place = Place::new().at(&server);
+    let create = [
+        "token",
+        "create",
+        "ann-laptop",
+        "--role",
+        "member",
+        "--project",
+        "alpha",
+        "--user",
+        "ann",
+        "--expires",
+        "2027-01-01",
+    ];
+    insta::assert_snapshot!("token_create", place.run(&create));
+    insta::assert_snapshot!("token_list", place.run(&["token", "list"]));
+    let revoke = ["token", "revoke", "0199f3a0-0000-7000-8000-000000000002", "--json"];
+    insta::assert_snapshot!("token_revoke", place.run(&revoke));
+    insta::assert_snapshot!("token_asked", server.asked());
+}

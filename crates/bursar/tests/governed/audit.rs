@@ -55,6 +55,8 @@ fn cases(route: &str) -> Option<Case> {
         "post /admin/v1/kill" => case(false, true, json!({"scope": "run=never", "reason": "a test"})),
         "delete /admin/v1/kill/{scope}" => case(true, true, Value::Null),
         "post /admin/v1/usage/rollups/rebuild" => case(true, true, json!({})),
+        "post /admin/v1/tokens" => case(false, true, json!({"name": "eyes", "role": "viewer"})),
+        "delete /admin/v1/tokens/{id}" => case(true, true, Value::Null),
         "post /admin/v1/prices/reprice" => {
             case(true, true, json!({"since": "2026-01-01", "reason": "a test"}))
         }
@@ -118,6 +120,7 @@ async fn every_route_that_changes_something_is_audited() {
         if path.ends_with("/unblock") {
             house.admin("POST", &format!("/keys/{}/block", things["keys"]), &Value::Null).await;
         }
+        things.insert("tokens", extra_token(&house).await);
         things.insert("budgets", extra_budget(&house, path).await);
         let path = filled(path, &things);
         let before = entries(&house).await;
@@ -178,6 +181,11 @@ async fn extra_key(house: &House) -> String {
     let standalone = json!({"project": "alpha", "kind": "standalone", "balance": "1"});
     let made = house.admin("POST", "/keys", &standalone).await;
     made["id"].as_str().unwrap_or_else(|| panic!("no key: {made}")).to_owned()
+}
+
+async fn extra_token(house: &House) -> String {
+    let made = house.admin("POST", "/tokens", &json!({"name": "spare", "role": "viewer"})).await;
+    made["id"].as_str().unwrap_or_else(|| panic!("no token: {made}")).to_owned()
 }
 
 /// The budget that was made by the API, made again where it is gone.

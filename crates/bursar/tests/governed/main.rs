@@ -30,6 +30,7 @@ mod refusals;
 mod repeats;
 mod reports;
 mod reprice;
+mod roles;
 mod secrets;
 mod simulate;
 mod stop_time;
