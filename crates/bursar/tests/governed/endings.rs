@@ -69,6 +69,8 @@ impl Ended {
     /// Charged at the hold until the truth is known.
     #[track_caller]
     fn suspended(&self, status_code: u16) {
+        let told = &self.answer.as_ref().unwrap().json()["bursar"]["code"];
+        assert_eq!((&self.record["code"], &self.record["status_code"]), (told, &json!(status_code)));
         assert_eq!(self.window["settled"], "0", "{}", self.window);
         assert_eq!(nanos(&self.window["suspense"]), self.hold, "{}", self.record);
         assert!(self.bill <= self.hold);
@@ -165,6 +167,7 @@ async fn silence_after_sending_is_suspense_at_the_hold() {
     }
 }
 
+/// Rules: S3-17, S4-72.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_breaks_after_sending_is_suspense_at_the_hold() {
     for stream in [false, true] {
@@ -174,6 +177,7 @@ async fn a_connection_that_breaks_after_sending_is_suspense_at_the_hold() {
     }
 }
 
+/// Rules: S4-72.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_breaks_off_settles_as_estimated() {
     for fault in ["cut@0", "cut@900", "reset@900", "stall@0", "stall@900", "truncate@900"] {
@@ -186,6 +190,8 @@ async fn an_answer_that_breaks_off_settles_as_estimated() {
     for fault in ["cut@0", "cut@40", "reset@40", "stall@40"] {
         let ended = end(&format!("out=57 in=10 fault={fault}"), false).await;
         assert_eq!(ended.status(), 502, "{fault}");
+        let told = (&ended.record["status_code"], &ended.record["code"]);
+        assert_eq!(told, (&json!(502), &json!("E-ROUTE-003")), "the record says what the client was told");
         ended.estimated("failed");
     }
 }

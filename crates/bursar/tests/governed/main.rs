@@ -13,6 +13,7 @@ mod disk_full;
 mod doors;
 mod elsewhere;
 mod endings;
+mod evening;
 mod export;
 mod fallback;
 mod families;
