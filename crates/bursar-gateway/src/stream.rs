@@ -2,6 +2,7 @@
 
 use crate::body::BrokenAnswer;
 use crate::finale::Finale;
+use bursar_core::limits::PROGRESS_EVERY_S;
 use bursar_core::{Refusal, RequestId};
 use bursar_govern::Governor;
 use bursar_govern::hold::KeptAhead;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
 /// How often progress renews the reservation's deadline.
-const RENEW_EVERY: Duration = Duration::from_secs(60);
+const RENEW_EVERY: Duration = Duration::from_secs(PROGRESS_EVERY_S.unsigned_abs());
 /// What the record says of an answer that its hold did not suffice for.
 const SHORT: &str = "the answer was ended because no more of it could be held";
 
