@@ -211,7 +211,8 @@ async fn pass(
     let finale = Finale::of(&errand.route, errand.facts.stream, kind, &head.headers);
     let stream =
         GovernedStream::new(Arc::clone(governor), upstream, ahead, sent, meter, stripper, timeouts.idle)
-            .cut_by(cut, finale);
+            .cut_by(cut, finale)
+            .read_on_in(errand.worker.tasks());
     let mut answer = Response::new(AnswerBody::Governed(Box::new(stream)));
     *answer.status_mut() = status;
     answer::pass_head(&mut answer, &head.headers, &told, !strips);

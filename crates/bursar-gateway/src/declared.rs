@@ -10,7 +10,7 @@ use crate::exchange::{Worker, intake_refusal, note_headers, recognise};
 use crate::idempotency::{self, Repeat};
 use crate::intake::Body;
 use crate::refusal;
-use crate::request::{BuildError, authorise, trust, uri};
+use crate::request::{BuildError, authorise, trust};
 use crate::stream::GovernedStream;
 use crate::upstream::UpstreamError;
 use crate::{Gateway, health};
@@ -27,12 +27,12 @@ use bursar_govern::reservation::{BrokenBy, Sent};
 use bursar_govern::route::Deployment;
 use bursar_govern::story::{Status, Story};
 use bursar_govern::surfaces;
-use bursar_wire::route::{ClientCredentials, check_headers, split_path_key, upstream_headers};
+use bursar_wire::route::{ClientCredentials, check_headers, split_path_key, upstream_headers, upstream_query};
 use bursar_wire::{BodyKind, Meter, OutputFacts, Reading, Surface};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use std::collections::VecDeque;
@@ -198,7 +198,7 @@ impl Errand {
         let (_, path) = split_path_key(self.parts.uri.path());
         let mut request = Request::new(Full::new(self.body.bytes.clone()));
         *request.method_mut() = self.parts.method.clone();
-        *request.uri_mut() = uri(provider, path, self.parts.uri.query())?;
+        *request.uri_mut() = target(&provider.base_url, path, self.parts.uri.query())?;
         trust(&mut request, provider);
         let theirs = match provider.credentials {
             Credentials::Client => ClientCredentials::PassOn,
@@ -314,6 +314,14 @@ impl Errand {
         }
         answer::from_wire(made)
     }
+}
+
+/// The path below what stands before the version in a base URL: every one of these paths names its own version, or none.
+fn target(base_url: &str, path: &str, query: Option<&str>) -> Result<Uri, BuildError> {
+    let base = base_url.trim_end_matches('/');
+    let base = base.strip_suffix("/v1").unwrap_or(base);
+    let query = upstream_query(query).map_or_else(String::new, |query| format!("?{query}"));
+    format!("{base}{path}{query}").parse().map_err(BuildError::Url)
 }
 
 /// Whether an answer comes piece by piece: events, lines, sound.

@@ -298,7 +298,7 @@ fn format_of(parts: &Parts) -> ApiFormat {
     // Some paths are two families' (`/v1/files`): Anthropic's clients all name a version.
     if path.starts_with("/v1/messages") || parts.headers.contains_key("anthropic-version") {
         ApiFormat::AnthropicMessages
-    } else if path.starts_with("/v1beta") || path.starts_with("/upload") {
+    } else if ["/v1beta", "/v1alpha", "/upload"].iter().any(|own| path.starts_with(own)) {
         ApiFormat::GeminiGenerate
     } else if path.starts_with("/api/") {
         ApiFormat::OllamaChat

@@ -28,6 +28,12 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// Body of a request that holds text alone: OpenAI takes 300,000 tokens of 2,048 texts in one request for embeddings, and
 /// no text of so many tokens is near eight megabytes.
 pub const TEXT_BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// From when on a client counts as behind its provider: what waits for less lies in its own connection's way.
+pub const BEHIND: Duration = Duration::from_millis(50);
+/// How long a pause tells that everything that had come was read: loopback to a provider's edge takes less.
+pub const READ_ON_PAUSE: Duration = Duration::from_millis(20);
+/// How long what had come is read on at most: the kernel's buffers of a connection hold no more than that.
+pub const READ_ON: Duration = Duration::from_secs(1);
 /// How often the answers of an HTTP/2 connection are looked at: four times within the time that a client has.
 pub const LOOKS_PER_WAIT: u32 = 4;
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-ALL = ("plain", "stream", "tools", "error", "refusal", "refusal_stream", "abort")
+ALL = ("plain", "stream", "tools", "error", "refusal", "refusal_stream", "cut", "abort")
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,12 @@ class Client:
     stream_counts: bool = True
     # Cases that `@copilotkit/aimock` cannot answer for this client, with the reason.
     not_by_aimock: dict = field(default_factory=dict)
+    # What a stream that Bursar ends in the middle must surface as.
+    cut: str = "?"
 
 
-CHAT = ("plain", "stream", "stream_usage", "tools", "error", "refusal", "refusal_stream", "abort")
-REACHING = ("plain", "stream", "tools", "error", "abort")
+CHAT = ("plain", "stream", "stream_usage", "tools", "error", "refusal", "refusal_stream", "cut", "abort")
+REACHING = ("plain", "stream", "tools", "error", "cut", "abort")
 NO_V1_MODELS = {case: "aimock has no /v1/models/M:generateContent" for case in REACHING}
 NO_COUNTS = {case: "aimock counts no tokens here" for case in ("plain", "stream", "tools", "abort")}
 

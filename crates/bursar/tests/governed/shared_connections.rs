@@ -93,7 +93,8 @@ async fn a_connection_that_waits_for_its_provider_stays() {
 async fn an_answer_that_is_not_taken_is_given_up_and_the_others_go_on() {
     let house = house().await;
     let (mut sender, connection) = connect(&house, 1_000).await;
-    let long = asking("out=900 in=10 chunk_tokens=1", true);
+    // Generated far ahead of a client that takes the first kilobyte of it, and billed as far.
+    let long = asking("out=900 in=10 chunk_tokens=1 chunk_ms=5", true);
     let untaken = sender.send_request(whole(&house, &long)).await.expect("an answer");
     has_left(&house, 1).await;
     let answer = sender.send_request(whole(&house, &chat(7, false))).await.expect("an answer");
