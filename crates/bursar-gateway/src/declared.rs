@@ -27,7 +27,9 @@ use bursar_govern::reservation::{BrokenBy, Sent};
 use bursar_govern::route::Deployment;
 use bursar_govern::story::{Status, Story};
 use bursar_govern::surfaces;
-use bursar_wire::route::{ClientCredentials, check_headers, split_path_key, upstream_headers, upstream_query};
+use bursar_wire::route::{
+    ClientCredentials, check_headers, split_path_key, upstream_headers, upstream_query,
+};
 use bursar_wire::{BodyKind, Meter, OutputFacts, Reading, Surface};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -99,7 +101,8 @@ pub(crate) async fn pass(
     // What reads, or deletes, what another request paid for costs nothing.
     let reads = matches!(parts.method, Method::GET | Method::HEAD | Method::DELETE);
     let asked = (surface, format.family());
-    let deployment = match surfaces::deployment(&governor.directory(), &caller.key, asked, reads, request_id) {
+    let deployment = match surfaces::deployment(&governor.directory(), &caller.key, asked, reads, request_id)
+    {
         Ok(Some(deployment)) => deployment,
         Ok(None) => return refuse(story, Refusal::new(Code::NoMeter, request_id, surface.message())),
         Err(no) => return refuse(story, no),
@@ -242,7 +245,13 @@ impl Errand {
         self.fail(story, code, message)
     }
 
-    async fn pass(&self, mut sent: Sent, mut cut: Cut, response: Response<Incoming>, mut told: Told) -> Answer {
+    async fn pass(
+        &self,
+        mut sent: Sent,
+        mut cut: Cut,
+        response: Response<Incoming>,
+        mut told: Told,
+    ) -> Answer {
         let (head, mut incoming) = response.into_parts();
         let governor = &self.gateway().governor;
         let (provider, status) = (&self.deployment.provider, head.status);
@@ -270,7 +279,8 @@ impl Errand {
                     };
                     if let Some(story) = story {
                         told.cost = story.cost.as_ref().map(|cost| cost.list);
-                        governor.end(story, if status.is_success() { Status::Completed } else { Status::Failed });
+                        governor
+                            .end(story, if status.is_success() { Status::Completed } else { Status::Failed });
                     }
                     let mut answer = Response::new(AnswerBody::whole(bytes));
                     *answer.status_mut() = status;

@@ -31,7 +31,10 @@ pub(crate) struct Watched(Place);
 
 enum Place {
     /// HTTP/1.1: who takes nothing is noticed at the connection.
-    Own { body: AnswerBody, _under_way: UnderWay },
+    Own {
+        body: AnswerBody,
+        _under_way: UnderWay,
+    },
     Shared(Arc<Mutex<Held>>),
 }
 
@@ -119,7 +122,9 @@ impl Body for Watched {
             Place::Shared(held) => {
                 let mut held = held.lock();
                 let Some((body, _)) = held.body.as_mut() else {
-                    return Poll::Ready(Some(Err(BrokenAnswer("its client took nothing of it for too long"))));
+                    return Poll::Ready(Some(Err(BrokenAnswer(
+                        "its client took nothing of it for too long",
+                    ))));
                 };
                 let polled = Pin::new(body).poll_frame(cx);
                 // Whoever asks for more took what it had; while it waits for us, it is not late.
@@ -171,7 +176,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_of_which_nothing_is_taken_is_given_up_and_no_other() {
         let watch = Watch::new();
-        let next = async |body: &mut Watched| std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await;
+        let next =
+            async |body: &mut Watched| std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await;
         let mut stuck = Watched::new(AnswerBody::whole("never taken"), watch.begin(), true);
         let mut taken = Watched::new(AnswerBody::whole("taken"), watch.begin(), true);
         tokio::time::advance(WAIT / 2).await;

@@ -156,7 +156,9 @@ fn the_key_in_a_path_is_split_off() {
 
 #[test]
 fn a_path_that_another_reader_may_read_otherwise_is_not_plain() {
-    for path in ["/v1/images/generations", "/v1beta/models/imagen-4:predict", "/v1/files/file-1/content", "/api/pull"] {
+    for path in
+        ["/v1/images/generations", "/v1beta/models/imagen-4:predict", "/v1/files/file-1/content", "/api/pull"]
+    {
         assert!(Surface::is_plain_path(path), "{path}");
     }
     for path in [

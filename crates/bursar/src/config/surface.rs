@@ -39,8 +39,10 @@ fn surface(declared: &Entry, field: &str, reading: &mut Reading<'_>) -> Option<S
         ),
         None => (
             format!("`{word}` is not a surface without a meter"),
-            nearest(word, words())
-                .map_or_else(|| format!("known: {}", choices(words())), |near| format!("did you mean `{near}`?")),
+            nearest(word, words()).map_or_else(
+                || format!("known: {}", choices(words())),
+                |near| format!("did you mean `{near}`?"),
+            ),
         ),
     };
     reading.wrong(&declared.place, field, message, help);

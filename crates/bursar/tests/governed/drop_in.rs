@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 const DAILY: &str = "[[budgets]]\nname = \"daily\"\nlimit = \"10 USD\"\nperiod = \"day\"\n";
 
 fn claude(prompt: &str) -> String {
-    json!({"model": "claude", "max_tokens": 100, "messages": [{"role": "user", "content": prompt}]}).to_string()
+    json!({"model": "claude", "max_tokens": 100, "messages": [{"role": "user", "content": prompt}]})
+        .to_string()
 }
 
 fn gemini() -> String {
@@ -39,7 +40,9 @@ async fn a_key_is_found_wherever_clients_put_it_and_never_travels() {
         ("x-bursar-key", house.key.clone()),
     ];
     let prompt = "hello [[mock out=5 in=10]]";
-    let chat = json!({"model": "small", "max_tokens": 100, "messages": [{"role": "user", "content": prompt}]}).to_string();
+    let chat =
+        json!({"model": "small", "max_tokens": 100, "messages": [{"role": "user", "content": prompt}]})
+            .to_string();
     let asked = [
         ("/v1/chat/completions", chat),
         ("/v1/messages", claude(prompt)),
@@ -103,7 +106,11 @@ async fn headers_queries_and_large_bodies_reach_the_provider_as_they_were_sent()
 async fn clients_that_look_first_are_answered() {
     let house = families::house(DAILY).await;
     let ask = async |method: &str, path: &str, headers: &[(&'static str, String)]| {
-        house.http.send(method, &format!("{}{path}", house.base), headers, Vec::new()).await.expect("an answer")
+        house
+            .http
+            .send(method, &format!("{}{path}", house.base), headers, Vec::new())
+            .await
+            .expect("an answer")
     };
     assert_eq!((ask("HEAD", "/", &[]).await.status, ask("GET", "/", &[]).await.status), (200, 200));
     let names = |answer: Value| answer.to_string();

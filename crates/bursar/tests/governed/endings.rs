@@ -146,9 +146,16 @@ async fn an_answer_in_an_encoding_that_cannot_be_read_is_charged_at_the_most_it_
         let mut body = chat(5, stream);
         (body["model"], body["max_tokens"]) = (json!("packed"), json!(77));
         let answer = house.chat(&body).await;
-        assert_eq!((answer.header("content-encoding"), &answer.body[..]), ("br", &b"\x8b\x02\x80brotl\x03"[..]));
+        assert_eq!(
+            (answer.header("content-encoding"), &answer.body[..]),
+            ("br", &b"\x8b\x02\x80brotl\x03"[..])
+        );
         let record = house.latest(1).await;
-        assert_eq!((&record["estimated"], &record["usage"]["output"]), (&json!(true), &json!(77)), "{record}");
+        assert_eq!(
+            (&record["estimated"], &record["usage"]["output"]),
+            (&json!(true), &json!(77)),
+            "{record}"
+        );
         let window = house.settled("daily").await;
         assert_eq!(window["suspense"], "0");
         assert!(nanos(&window["settled"]) >= 2 * 77 * 1_000, "{window}");

@@ -1,7 +1,7 @@
 //! An answer of 100 MB through the real binary: it passes whole, and the process does not grow by it.
 
-use crate::process::Process;
 use crate::house::priced;
+use crate::process::Process;
 use bursar_mock::Mock;
 use http_body_util::BodyExt;
 use serde_json::json;
@@ -44,7 +44,11 @@ async fn an_answer_of_a_hundred_megabytes_passes_in_constant_memory() {
         assert!(taken >= pad, "{taken} of {pad} bytes");
         if pad > MEGABYTE {
             let grown = peak(&process) - before;
-            println!("{} MB, stream {stream}: the peak of memory grew by {} kB", taken / MEGABYTE, grown / 1024);
+            println!(
+                "{} MB, stream {stream}: the peak of memory grew by {} kB",
+                taken / MEGABYTE,
+                grown / 1024
+            );
             assert!(grown < 16 * MEGABYTE, "{grown}");
         }
     }

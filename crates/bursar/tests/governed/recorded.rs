@@ -58,7 +58,12 @@ async fn passes(house: &House, recording: &Recording, split: usize) {
     let answer = answer.unwrap_or_else(|error| panic!("{what}: {error}"));
     assert_eq!(answer.status, recording.status, "{what}");
     assert_eq!(answer.header("content-type"), recording.content_type, "{what}");
-    assert!(answer.body == recording.body, "{what}: {} bytes, not {}", answer.body.len(), recording.body.len());
+    assert!(
+        answer.body == recording.body,
+        "{what}: {} bytes, not {}",
+        answer.body.len(),
+        recording.body.len()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

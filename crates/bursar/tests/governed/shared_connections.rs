@@ -51,7 +51,8 @@ fn whole(house: &House, body: &Value) -> http::Request<Full<Bytes>> {
 }
 
 async fn text(answer: http::Response<Incoming>) -> String {
-    let body = tokio::time::timeout(LONG, answer.into_body().collect()).await.expect("an end").expect("whole");
+    let body =
+        tokio::time::timeout(LONG, answer.into_body().collect()).await.expect("an end").expect("whole");
     String::from_utf8_lossy(&body.to_bytes()).into_owned()
 }
 
@@ -124,7 +125,10 @@ struct Stalled(Option<Bytes>);
 impl Body for Stalled {
     type Data = Bytes;
     type Error = Infallible;
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         self.0.take().map_or(Poll::Pending, |part| Poll::Ready(Some(Ok(Frame::data(part)))))
     }
 }

@@ -22,14 +22,21 @@ async fn ask(house: &House, method: &str, path: &str, body: &str) -> Answer {
     ask_as(house, &house.headers(), method, path, body).await
 }
 
-async fn ask_as(house: &House, headers: &[(&'static str, String)], method: &str, path: &str, body: &str) -> Answer {
+async fn ask_as(
+    house: &House,
+    headers: &[(&'static str, String)],
+    method: &str,
+    path: &str,
+    body: &str,
+) -> Answer {
     let url = format!("{}{path}", house.base);
     house.http.send(method, &url, headers, body.as_bytes().to_vec()).await.expect("an answer")
 }
 
 /// A house where a provider of each family declares these surfaces, all of them `provider`.
 async fn declaring(provider: &Receiver, surfaces: &[Surface], more: &str) -> House {
-    let table: Vec<String> = surfaces.iter().map(|surface| format!("{} = \"0.01\"", surface.as_str())).collect();
+    let table: Vec<String> =
+        surfaces.iter().map(|surface| format!("{} = \"0.01\"", surface.as_str())).collect();
     let mut text = format!("{DAILY}{more}");
     for family in FAMILIES {
         let version = if family == "openai" { "/v1" } else { "" };
@@ -56,7 +63,11 @@ async fn every_surface_is_refused_by_its_name_unless_it_is_declared() {
         for path in [path.to_owned(), format!("{path}/below")] {
             let answer = ask(&house, method, &path, "{}").await;
             let told = answer.json()["bursar"].clone();
-            assert_eq!((answer.status, &told["code"]), (403, &json!("E-ROUTE-002")), "{method} {path}: {told}");
+            assert_eq!(
+                (answer.status, &told["code"]),
+                (403, &json!("E-ROUTE-002")),
+                "{method} {path}: {told}"
+            );
             let message = told["message"].as_str().expect("a message");
             assert!(message.contains(&format!("`{}`", surface.as_str())), "{method} {path}: {message}");
         }
@@ -81,7 +92,10 @@ async fn a_declared_surface_passes_as_it_stands_and_is_charged_its_price() {
         assert_eq!((answer.status, &answer.body[..]), (200, &b"ok"[..]), "{method} {path}");
         let got = provider.got().split_off(before);
         let [got] = &got[..] else { panic!("{method} {path}: {got:?}") };
-        assert_eq!((got.path.as_str(), got.body.as_str()), (format!("{path}/below").as_str(), "what was said"));
+        assert_eq!(
+            (got.path.as_str(), got.body.as_str()),
+            (format!("{path}/below").as_str(), "what was said")
+        );
         let all = format!("{:?}", got.headers);
         assert!(!all.contains(&house.key), "{all}");
         let theirs = ["authorization", "x-api-key", "x-goog-api-key"].map(|name| got.header(name)).concat();
@@ -91,7 +105,11 @@ async fn a_declared_surface_passes_as_it_stands_and_is_charged_its_price() {
         assert_eq!(cost, if method == "POST" { FEE } else { 0 }, "{method} {path}");
         let record = house.record(answer.header("x-bursar-request-id")).await;
         assert_eq!(record["attributes"]["model"], surface.as_str(), "{record}");
-        assert_eq!((&record["status"], &record["estimated"]), (&json!("completed"), &json!(false)), "{record}");
+        assert_eq!(
+            (&record["status"], &record["estimated"]),
+            (&json!("completed"), &json!(false)),
+            "{record}"
+        );
     }
     let background = json!({"model": "small", "input": "hello", "background": true}).to_string();
     assert_eq!(ask(&house, "POST", "/v1/responses", &background).await.status, 200);
@@ -115,10 +133,15 @@ async fn what_is_declared_passes_the_same_gate() {
     let images = "/v1/images/generations";
     let code = |answer: &Answer| answer.json()["bursar"]["code"].clone();
 
-    let unknown = ask_as(&house, &[("authorization", "Bearer nobody".to_owned())], "POST", images, "{}").await;
+    let unknown =
+        ask_as(&house, &[("authorization", "Bearer nobody".to_owned())], "POST", images, "{}").await;
     assert_eq!((unknown.status, code(&unknown)), (401, json!("E-AUTH-001")));
-    for path in ["/v1/images/../chat/completions", "/v1/images/%2e%2e/chat/completions", "/v1/images//x", "/v1/images/a;b"]
-    {
+    for path in [
+        "/v1/images/../chat/completions",
+        "/v1/images/%2e%2e/chat/completions",
+        "/v1/images//x",
+        "/v1/images/a;b",
+    ] {
         let answer = ask(&house, "POST", path, "{}").await;
         assert_eq!((answer.status, code(&answer)), (400, json!("E-INPUT-001")), "{path}");
     }

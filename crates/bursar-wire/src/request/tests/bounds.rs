@@ -400,8 +400,9 @@ fn every_word_for_a_tool_says_who_runs_it() {
         let tool = format!(r#"{{"type":"{kind}","name":"t"}}"#);
         read(ApiFormat::AnthropicMessages, &format!(r#"{{"model":"m","tools":[{tool}]}}"#))
     };
-    let gemini =
-        |field: &str| read(ApiFormat::GeminiGenerate, &format!(r#"{{"contents":[],"tools":[{{"{field}":{{}}}}]}}"#));
+    let gemini = |field: &str| {
+        read(ApiFormat::GeminiGenerate, &format!(r#"{{"contents":[],"tools":[{{"{field}":{{}}}}]}}"#))
+    };
     let openai = |kind: &str| responses(&format!(r#""tools":[{{"type":"{kind}"}}]"#));
     for facts in [
         openai("apply_patch"),
