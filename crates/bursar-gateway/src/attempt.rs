@@ -213,7 +213,8 @@ async fn pass(
     let finale = Finale::of(&errand.route, errand.facts.stream, kind, &head.headers);
     let stream =
         GovernedStream::new(Arc::clone(governor), upstream, ahead, sent, meter, stripper, timeouts.idle)
-            .cut_by(cut, finale);
+            .cut_by(cut, finale)
+            .read_on_in(errand.worker.tasks());
     let mut answer = Response::new(AnswerBody::Governed(Box::new(stream)));
     *answer.status_mut() = status;
     answer::pass_head(&mut answer, &head.headers, &told, !strips);
@@ -288,17 +289,8 @@ pub async fn pass_free(
         Collected::All(bytes) => {
             let mut answer = Response::new(AnswerBody::whole(bytes));
             *answer.status_mut() = head.status;
-            let told = Told {
-                request_id,
-                provider: deployment.provider.name.to_string(),
-                model: deployment.upstream_model.as_deref().unwrap_or(&facts.model).to_owned(),
-                fallback: None,
-                remaining: None,
-                output_limit: None,
-                warnings: Vec::new(),
-                rate_limits: Vec::new(),
-                cost: None,
-            };
+            let mut told = Told::new(request_id, deployment.provider.name.as_str());
+            deployment.upstream_model.as_deref().unwrap_or(&facts.model).clone_into(&mut told.model);
             answer::pass_head(&mut answer, &head.headers, &told, false);
             answer
         }

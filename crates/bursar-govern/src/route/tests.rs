@@ -24,6 +24,7 @@ fn provider(name: &str, fallback: &[&str]) -> Provider {
         fallback_model: None,
         next_after_silence: false,
         bills_errors: false,
+        surfaces: Default::default(),
         authorities: None,
     }
 }

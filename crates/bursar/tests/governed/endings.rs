@@ -118,6 +118,53 @@ async fn an_answer_that_a_provider_encodes_unasked_is_metered_all_the_same() {
     }
 }
 
+/// A provider that answers every request with these bytes, in an encoding that Bursar asked nobody for.
+async fn encoding_in_brotli(kind: &'static str) -> std::net::SocketAddr {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            // The request is small: it comes in one piece or two.
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"}") && stream.read_buf(&mut asked).await.unwrap_or(0) > 0 {}
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-encoding: br\r\ncontent-length: 9\r\nconnection: close\r\n\r\n"
+            );
+            let _ = stream.write_all(&[head.as_bytes(), b"\x8b\x02\x80brotl\x03"].concat()).await;
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_in_an_encoding_that_cannot_be_read_is_charged_at_the_most_it_can_cost() {
+    for (stream, kind) in [(false, "application/json"), (true, "text/event-stream")] {
+        let address = encoding_in_brotli(kind).await;
+        let text = format!(
+            "[providers.packed]\nfamily = \"openai\"\nbase_url = \"http://{address}/v1\"\ncredential = \"none\"\n\
+             [models.\"packed\"]\ndeployments = [{{ provider = \"packed\", price = {{ input = \"1\", output = \"2\", context = 1000, max_output = 100 }} }}]\n{DAILY}"
+        );
+        let house = House::with(priced(), &text).await;
+        let mut body = chat(5, stream);
+        (body["model"], body["max_tokens"]) = (json!("packed"), json!(77));
+        let answer = house.chat(&body).await;
+        assert_eq!(
+            (answer.header("content-encoding"), &answer.body[..]),
+            ("br", &b"\x8b\x02\x80brotl\x03"[..])
+        );
+        let record = house.latest(1).await;
+        assert_eq!(
+            (&record["estimated"], &record["usage"]["output"]),
+            (&json!(true), &json!(77)),
+            "{record}"
+        );
+        let window = house.settled("daily").await;
+        assert_eq!(window["suspense"], "0");
+        assert!(nanos(&window["settled"]) >= 2 * 77 * 1_000, "{window}");
+    }
+}
+
 /// Rules: S3-17.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_cannot_be_reached_costs_nothing() {
