@@ -11,6 +11,7 @@ use crate::intake::Body;
 use crate::refusal;
 use crate::request::{self, BuildError};
 use crate::stream::GovernedStream;
+use crate::trace;
 use crate::upstream::UpstreamError;
 use bursar_core::{Code, Refusal, RequestId};
 use bursar_govern::admit::Admitted;
@@ -77,7 +78,7 @@ pub(crate) async fn send(
     let limit = output_limit.map(|lowered| lowered.limit);
     let upstream =
         request::build(&errand.route, &errand.facts, &errand.parts, body, deployment, credential, limit);
-    let upstream = match upstream {
+    let mut upstream = match upstream {
         Ok(upstream) => upstream,
         Err(error) => {
             let code = match error {
@@ -93,6 +94,9 @@ pub(crate) async fn send(
             );
         }
     };
+    if let Some(story) = reservation.story() {
+        trace::pass_on(story, upstream.headers_mut());
+    }
     let told = Told {
         request_id,
         provider: deployment.provider.name.to_string(),

@@ -12,7 +12,7 @@ use crate::limits::{CONTROL_WAIT, body_bytes_max};
 use crate::refusal;
 use crate::server::Door;
 use crate::upstream::{TlsError, Upstream};
-use crate::{Gateway, models};
+use crate::{Gateway, models, trace};
 use bursar_core::limits::REQUEST_BODY_BYTES_MAX;
 use bursar_core::{ApiFormat, Code, Refusal};
 use bursar_govern::idempotency::Place;
@@ -115,6 +115,8 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     let mut story = Story::begin(request_id, governor.now(), route.format);
     let format = route.format;
     note_headers(&mut story, &parts.headers);
+    trace::join(&mut story, &parts.headers, worker.gateway.sample_pct);
+    story.in_flight = Some(governor.flights().enter());
     let refuse = |story, refusal| refusal::answer(&worker.gateway, format, story, refusal);
 
     let caller = match recognise(&worker, &parts, request_id) {
@@ -130,10 +132,12 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
         Ok(wish) => wish,
         Err(refusal) => return refuse(story, refusal),
     };
+    let asked = governor.now();
     let body = match worker.intake.read(&parts.headers, body, body_bytes_max(format)).await {
         Ok(body) => body,
         Err(error) => return refuse(story, intake_refusal(error, request_id)),
     };
+    story.intake_us = governor.now().micros_since(asked).max(0);
     let facts = match read_facts(&route, &body.bytes) {
         Ok(facts) => facts,
         Err(error) => return refuse(story, error.refusal(request_id)),

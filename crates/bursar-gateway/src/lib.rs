@@ -31,6 +31,7 @@ pub mod request;
 mod road;
 pub mod server;
 pub mod stream;
+mod trace;
 pub mod upstream;
 
 use crate::control::Control;
@@ -65,4 +66,6 @@ pub struct Gateway {
     pub proxies: Proxies,
     /// How long a client may take to send a request's head.
     pub client_wait: Duration,
+    /// Of the traces that begin here, how many percent are recorded.
+    pub sample_pct: u32,
 }

@@ -2,8 +2,8 @@
 
 use crate::body::BrokenAnswer;
 use crate::finale::Finale;
-use bursar_core::limits::PROGRESS_EVERY_S;
 use crate::limits::{BEHIND, READ_ON, READ_ON_PAUSE};
+use bursar_core::limits::PROGRESS_EVERY_S;
 use bursar_core::{Refusal, RequestId};
 use bursar_govern::Governor;
 use bursar_govern::hold::KeptAhead;

@@ -184,6 +184,7 @@ fn key(row: &settings::Key, project: &Arc<Project>) -> Result<Key, AssembleError
     }
     Ok(Key {
         id,
+        prefix: row.prefix.as_str().into(),
         project: Arc::clone(project),
         kind: match row.kind {
             settings::KeyKind::Member => KeyKind::Member,

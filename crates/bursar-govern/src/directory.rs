@@ -72,6 +72,8 @@ impl KeyKind {
 pub struct Key {
     /// Its id, also the value of the `key` attribute.
     pub id: Value,
+    /// Its first characters, which are no secret.
+    pub prefix: Box<str>,
     /// Its project.
     pub project: Arc<Project>,
     /// What kind of owner it has.

@@ -13,6 +13,7 @@ pub mod circuit;
 pub mod circuits;
 pub mod directory;
 pub mod fit;
+pub mod flight;
 pub mod governor;
 pub mod hold;
 pub mod idempotency;

@@ -78,6 +78,9 @@ pub(crate) fn settle(
         None => Status::Completed,
     };
     let now = governor.now();
+    if let Some(told) = attempt.story.attempt() {
+        told.ended_at = Some(now);
+    }
     attempt.story.finish(ended, now);
     attempt.story.journalled = true;
     let record = record::encode(&attempt.story);

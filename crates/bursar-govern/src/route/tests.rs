@@ -47,6 +47,7 @@ impl House {
         let project =
             Project { name: value("alpha"), require_budget: false, unknown_model: None, active: true };
         let key = Key {
+            prefix: "bsr_test".into(),
             id: value("k1"),
             project: Arc::new(project),
             kind: KeyKind::Member,

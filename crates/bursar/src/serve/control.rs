@@ -163,7 +163,9 @@ fn tend(state: &State, mut drainer: Drainer, stopped: &watch::Receiver<bool>) {
             }
             Err(error) => tracing::warn!(%error, "the ledger's upkeep failed"),
         }
-        match drain_all(&mut drainer) {
+        let drained = drain_all(&mut drainer);
+        state.note_drained(&drainer, drained.as_ref().err().map(ToString::to_string));
+        match drained {
             Ok(()) => failures = 0,
             Err(error) => {
                 // Records fail open: requests go on, the journal keeps what is not drained.

@@ -251,6 +251,7 @@ fn routed(vector: &Json, first: &str) -> (Result<Route, Box<NoRoute>>, Vec<Strin
         active: true,
     };
     let key = Key {
+        prefix: "bsr_test".into(),
         id: Value::new("k").unwrap(),
         project: Arc::new(project),
         kind: KeyKind::Member,
