@@ -15,6 +15,7 @@ mod idempotency;
 mod kill;
 mod metrics;
 mod observer;
+mod overlay;
 mod page;
 mod problem;
 mod reports;

@@ -4,7 +4,7 @@ use crate::circuit::Limits;
 use crate::keys::HashedSecret;
 use crate::seal::Secret;
 use bursar_core::{ApiFormat, Attributes, Family, IpRange, KeyLimit, Pattern, Timestamp, Value};
-use bursar_pricing::{Billing, Multipliers, PriceBook, PriceRow, UnknownModel};
+use bursar_pricing::{Billing, DeploymentPrice, Multipliers, PriceBook, UnknownModel};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -237,8 +237,8 @@ pub struct ModelAt {
     pub provider: Arc<Provider>,
     /// The provider's name for it; absent: as asked.
     pub upstream_model: Option<Box<str>>,
-    /// Its own price instead of the book's.
-    pub price: Option<Arc<PriceRow>>,
+    /// Its own price over the book's.
+    pub price: Option<Arc<DeploymentPrice>>,
     /// Whether what the provider itself says it bills counts instead of usage times price.
     pub prefers_billed: bool,
 }

@@ -248,7 +248,8 @@ impl<'a> Walk<'a> {
     }
 
     fn own_price(&self, at: &ModelAt) -> Option<Priced> {
-        at.price.clone().map(|row| Priced { row, source: PriceSource::Deployment })
+        let row = at.price.as_ref()?.at(self.ask.now)?;
+        Some(Priced { row: Arc::clone(row), source: PriceSource::Deployment })
     }
     fn in_book(&self, provider: &Provider, model: &str) -> Option<Priced> {
         UnknownModel::Deny.price(&self.directory.prices, &provider.prices, model, self.ask.now)

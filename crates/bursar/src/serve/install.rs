@@ -1,12 +1,12 @@
 //! From the checked configuration to what the data plane looks up: providers with their secrets, models, prices.
 
 use crate::config::{self, Config, Price, Surroundings};
-use bursar_core::{Timestamp, UsageClass, Value};
+use bursar_core::{UsageClass, Value};
 use bursar_govern::assemble::Installed;
 use bursar_govern::circuit::Limits;
 use bursar_govern::directory::{Credential, Credentials, Model, ModelAt, Provider, Timeouts};
 use bursar_govern::seal::Secret;
-use bursar_pricing::{Billing, Facts, Multipliers, PriceBook, RateClass, RowSpec, vendor};
+use bursar_pricing::{Billing, DeploymentPrice, Facts, Multipliers, PriceBook, RateClass, RowSpec, vendor};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,7 +67,6 @@ pub fn install(
     config: &Config,
     surroundings: &Surroundings<'_>,
     prices: Arc<PriceBook>,
-    now: Timestamp,
 ) -> Result<Installed, InstallError> {
     let providers = config
         .providers
@@ -76,7 +75,7 @@ pub fn install(
         .collect::<Result<Vec<_>, _>>()?;
     let mut models = HashMap::new();
     for declared in &config.models {
-        models.insert(declared.name.as_str().into(), Arc::new(model(declared, &providers, &prices, now)?));
+        models.insert(declared.name.as_str().into(), Arc::new(model(declared, &providers, &prices)?));
     }
     let fallback = config.projects.iter().filter_map(|project| {
         let price = project.fallback_price.as_ref()?;
@@ -154,7 +153,6 @@ fn model(
     declared: &config::Model,
     providers: &[Arc<Provider>],
     prices: &PriceBook,
-    now: Timestamp,
 ) -> Result<Model, InstallError> {
     let mut deployments = Vec::new();
     for at in &declared.deployments {
@@ -167,10 +165,10 @@ fn model(
         let price = match &at.price {
             None => None,
             Some(price) => {
-                let row =
-                    prices.deployment_row(&provider.prices, upstream, now, &row(price, provider, upstream));
+                let price =
+                    DeploymentPrice::new(prices, &provider.prices, upstream, &row(price, provider, upstream));
                 let wrong = |problem: String| InstallError::Price { model: declared.name.clone(), problem };
-                Some(row.map_err(|error| wrong(error.to_string()))?)
+                Some(Arc::new(price.map_err(|error| wrong(error.to_string()))?))
             }
         };
         let upstream_model = at.model.as_deref().filter(|name| *name != declared.name).map(Into::into);

@@ -138,7 +138,7 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let records = Arc::new(Records::open(&data_dir.join(backup::RECORDS), now)?);
     let differences = reconcile(&settings, config, surroundings, &random, now)?;
     let admin_token = admin_token(&settings, config, surroundings, now)?;
-    let mut installed = install(config, surroundings, prices(data_dir)?, now)?;
+    let mut installed = install(config, surroundings, prices(data_dir)?)?;
     installed.sealer = Some(sealer(config, surroundings)?);
 
     let metrics = Arc::new(Metrics::default());
@@ -212,8 +212,9 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
 pub fn reload(config: &Config, surroundings: &Surroundings<'_>, state: &State) -> Result<(), ServeError> {
     let now = state.now();
     let channels = channels(config, surroundings)?;
-    let mut installed = install(config, surroundings, prices(&config.server.data_dir)?, now)?;
+    let mut installed = install(config, surroundings, prices(&config.server.data_dir)?)?;
     installed.sealer = Some(sealer(config, surroundings)?);
+    state.check_prices(&installed)?;
     reconcile(&state.settings, config, surroundings, &random, now)?;
     state.installed.store(Arc::new(installed));
     state.throttle.set_rules(throttle_rules(config));

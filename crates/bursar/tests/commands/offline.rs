@@ -157,11 +157,17 @@ fn prices_are_listed_shown_imported_and_compared() {
     );
     insta::assert_snapshot!("price_list_none", with(&["price", "list", "--provider", "nobody"]));
     insta::assert_snapshot!("price_show", with(&["price", "show", "acme/large", "--prices", "acme.toml"]));
+    let then = |at: &str| with(&["price", "show", "acme/large", "--at", at, "--prices", "acme.toml"]);
+    insta::assert_snapshot!("price_show_at", format!("{}\n{}", then("2026-06-01"), then("2025-06-01")));
     insta::assert_snapshot!("price_show_unknown", with(&["price", "show", "nonesuch"]));
 
     let litellm = r#"{"acme/large": {"litellm_provider": "acme", "mode": "chat", "input_cost_per_token": 0.000004, "output_cost_per_token": 0.000015}}"#;
     let place = Place::new().file("acme.toml", PRICES).file("list.json", litellm);
     insta::assert_snapshot!("price_import", place.run(&["price", "import", "list.json"]));
+    insta::assert_snapshot!(
+        "price_import_dry_run",
+        place.run(&["price", "import", "list.json", "--dry-run"])
+    );
     let diff = ["price", "diff", "list.json", "--prices", "acme.toml", "--at", "2026-06-01"];
     insta::assert_snapshot!("price_diff", place.run(&diff));
     insta::assert_snapshot!(
