@@ -170,6 +170,8 @@ pub struct Provider {
     /// Whether a request goes on to the next deployment when this one fell silent after it was sent, although both may
     /// be billed then.
     pub next_after_silence: bool,
+    /// Whether what it itself says it bills counts instead of usage times price, where no deployment says otherwise.
+    pub prefers_billed: bool,
     /// Whether a complete error answer before any output may have been billed (a dated table says so per provider).
     pub bills_errors: bool,
 }

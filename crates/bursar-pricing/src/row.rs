@@ -173,7 +173,8 @@ impl PriceRow {
     /// Whether a service tier in the provider's word has rates of its own here; standard has the row's.
     #[must_use]
     pub fn has_service_tier(&self, word: &str) -> bool {
-        matches!(service_tier::read(word), Named::Standard) || self.service_named(Some(word)) > 0
+        matches!(service_tier::read(word), Named::Standard | Named::Auto)
+            || self.service_named(Some(word)) > 0
     }
     /// Where a cost or quote found its rates, as a path in a price file, such as `service_tiers.batch.tiers[1]`; `None`:
     /// the base rates.

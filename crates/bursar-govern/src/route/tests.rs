@@ -23,6 +23,7 @@ fn provider(name: &str, fallback: &[&str]) -> Provider {
         fallback: fallback.iter().map(|next| value(next)).collect(),
         fallback_model: None,
         next_after_silence: false,
+        prefers_billed: false,
         bills_errors: false,
         authorities: None,
     }

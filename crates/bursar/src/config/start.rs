@@ -68,5 +68,6 @@ fn found(vendor: &Vendor, environment: &Environment) -> Option<Provider> {
         fallback: Vec::new(),
         fallback_model: None,
         next_after_silence: false,
+        prefer_billed: false,
     })
 }

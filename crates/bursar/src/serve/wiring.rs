@@ -222,6 +222,15 @@ pub fn reload(config: &Config, surroundings: &Surroundings<'_>, state: &State) -
     Ok(())
 }
 
+/// Checks what a start would install: the operator's price file, and each model's own price over the rows in force.
+///
+/// # Errors
+/// See [`ServeError`].
+pub fn check_prices(config: &Config, surroundings: &Surroundings<'_>) -> Result<(), ServeError> {
+    install(config, surroundings, prices(&config.server.data_dir)?)?;
+    Ok(())
+}
+
 fn throttle_rules(config: &Config) -> Rules {
     let declared = &config.throttle;
     Rules {

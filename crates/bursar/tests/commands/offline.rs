@@ -143,6 +143,25 @@ fn meter_reads_an_answer_from_standard_input() {
     insta::assert_snapshot!("meter_unknown_format", meter(&["openai"], ""));
 }
 
+/// What would keep `serve` from starting is a mistake of `check`: a deployment's price, and the operator's price file.
+/// Rules: S4-08.
+#[test]
+fn check_reads_prices_too() {
+    let config = |price: &str| {
+        format!(
+            "[server]\ndata_dir = \"data\"\n[providers.acme]\nfamily = \"openai\"\nbase_url = \"http://127.0.0.1:9\"\n\
+             credential = \"client\"\n[models.\"m\"]\ndeployments = [{{ provider = \"acme\", price = {price} }}]\n"
+        )
+    };
+    let absurd = config("{ input = \"200000\", output = \"1\" }");
+    insta::assert_snapshot!("check_price_absurd", Place::new().file("bursar.toml", &absurd).run(&["check"]));
+    let place = Place::new().file("bursar.toml", &config("{ input = \"1\" }"));
+    std::fs::create_dir(place.path("data")).unwrap();
+    let wrong = PRICES.replace("tiers", "teirs");
+    let place = place.file("data/prices.toml", &format!("{PRICES}{wrong}"));
+    insta::assert_snapshot!("check_price_file", place.run(&["check"]));
+}
+
 #[test]
 fn prices_are_listed_shown_imported_and_compared() {
     let place = Place::new().file("acme.toml", PRICES);

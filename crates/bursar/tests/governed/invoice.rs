@@ -78,6 +78,26 @@ async fn what_the_provider_says_it_bills_is_kept_beside_and_charged_where_prefer
     assert_eq!(nanos(&house.settled("daily").await["settled"]), billed);
 }
 
+/// A reseller's models are many and listed nowhere: its own setting covers them, and a deployment may say otherwise.
+/// Rules: S4-06.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_may_prefer_its_bill_for_every_model() {
+    let config = format!(
+        "{DAILY}[providers.openrouter]\nfamily = \"openai\"\nbase_url = \"{{fake}}\"\nprefer_billed = true\n\
+         credential = {{ env = \"FAKE_KEY\" }}\n\
+         [models.\"plain\"]\ndeployments = [{{ provider = \"openrouter\", model = \"small\", prefer_billed = false, {PRICE} }}]\n"
+    );
+    let house = House::with(priced(), &config).await;
+    let stated = "0.0000123";
+    let listed_nowhere = ask(&house, "/v1/chat/completions", "openai/gpt-4o-mini", stated, true).await;
+    assert_eq!(
+        (&listed_nowhere["price"]["billed"], &listed_nowhere["list_cost"]),
+        (&json!(true), &json!(stated))
+    );
+    let otherwise = ask(&house, "/v1/chat/completions", "plain", stated, true).await;
+    assert_eq!((&otherwise["price"]["billed"], &otherwise["list_cost"]), (&json!(false), &json!("0.00002")));
+}
+
 /// A figure above the hold is overage of the window, in the open; a broken stream states none and is estimated.
 /// Rules: S1-05.
 #[tokio::test(flavor = "multi_thread")]

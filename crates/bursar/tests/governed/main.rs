@@ -16,6 +16,7 @@ mod endings;
 mod export;
 mod fallback;
 mod families;
+mod first_start;
 mod fit;
 mod holds;
 mod house;

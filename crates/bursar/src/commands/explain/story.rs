@@ -241,9 +241,9 @@ fn cost(record: &Value) -> String {
     let billed = at(price, "provider_cost");
     if !billed.is_empty() {
         let why = if is_true(price, "billed") {
-            "its deployment prefers that to usage times price"
+            "that was charged, as `prefer_billed` says, and not usage times price"
         } else {
-            "usage times price was charged: `prefer_billed` of the deployment is not set"
+            "usage times price was charged: `prefer_billed` is not set there"
         };
         out.push_str(&format!("The provider itself says {billed} USD; {why}.\n"));
     }
