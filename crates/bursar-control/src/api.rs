@@ -28,6 +28,7 @@ mod usage;
 mod usage_reports;
 mod users;
 
+pub(crate) use budgets::WouldHaveRefused;
 pub use probe::{Probe, Probed};
 
 use crate::state::State;

@@ -8,6 +8,8 @@ use bursar_store::journal::Seq;
 use bursar_store::ledger::{DrainError as JournalDrainError, Drained, Ledger};
 use bursar_store::records::{Record, Records, RecordsError, Status};
 use bursar_store::settings::{AlertSource, KeyId, KeyUse, Settings, SettingsError};
+
+mod shadow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -97,7 +99,8 @@ impl Drainer {
         self.note_alerts(&drained)?;
         self.records.drain(&batch, drained.upto)?;
         let totals: Vec<KeyUse> = totals.into_values().collect();
-        self.settings.add_totals(&totals, drained.upto.number())?;
+        let shadows = shadow::of_entries(&self.ledger, &drained.entries, self.counted);
+        self.settings.add_totals(&totals, &shadows, drained.upto.number())?;
         self.next = drained.upto.next();
         self.batches += 1;
         if self.batches >= CHECKPOINT_EVERY {

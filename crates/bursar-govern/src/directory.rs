@@ -4,8 +4,9 @@ use crate::circuit::Limits;
 use crate::keys::HashedSecret;
 use crate::seal::Secret;
 use bursar_core::{ApiFormat, Attributes, Family, IpRange, KeyLimit, Pattern, Timestamp, Value};
-use bursar_pricing::{Billing, DeploymentPrice, Multipliers, PriceBook, UnknownModel};
-use std::collections::HashMap;
+use bursar_pricing::{Billing, DeploymentPrice, Multipliers, PriceBook, PriceRow, UnknownModel};
+use bursar_wire::Surface;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -174,6 +175,8 @@ pub struct Provider {
     pub prefers_billed: bool,
     /// Whether a complete error answer before any output may have been billed (a dated table says so per provider).
     pub bills_errors: bool,
+    /// Surfaces without a meter that pass, each at this price for every request.
+    pub surfaces: BTreeMap<Surface, Arc<PriceRow>>,
 }
 
 /// Where the secret towards a provider comes from.

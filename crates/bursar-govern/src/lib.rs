@@ -35,6 +35,7 @@ pub mod seal;
 pub mod settle;
 pub mod stored;
 pub mod story;
+pub mod surfaces;
 pub mod throttled;
 pub mod waiters;
 

@@ -27,6 +27,8 @@ pub struct Deployment {
     pub step: usize,
     /// Whether what the provider itself says it bills counts instead of usage times price.
     pub prefers_billed: bool,
+    /// Whether its requests have no meter: each is charged the price that was declared for it.
+    pub declared: bool,
 }
 
 /// A deployment that was passed over, and why.
@@ -46,7 +48,15 @@ impl Deployment {
     /// A model at a provider under the name that was asked for.
     #[must_use]
     pub const fn new(provider: Arc<Provider>, price: Priced) -> Self {
-        Self { provider, upstream_model: None, price, fallback_model: None, step: 0, prefers_billed: false }
+        Self {
+            provider,
+            upstream_model: None,
+            price,
+            fallback_model: None,
+            step: 0,
+            prefers_billed: false,
+            declared: false,
+        }
     }
     /// Says that it was passed over.
     #[must_use]
@@ -147,7 +157,6 @@ struct Place<'a> {
     /// The upstream's name.
     name: &'a str,
     price: Option<Priced>,
-    /// Absent: as the provider has it.
     prefers_billed: Option<bool>,
     /// The model of the route.
     model: &'a str,
@@ -249,8 +258,8 @@ impl<'a> Walk<'a> {
     }
 
     fn own_price(&self, at: &ModelAt) -> Option<Priced> {
-        let row = at.price.as_ref()?.at(self.ask.now)?;
-        Some(Priced { row: Arc::clone(row), source: PriceSource::Deployment })
+        let row = at.price.as_ref()?.at(self.ask.now)?.clone();
+        Some(Priced { row, source: PriceSource::Deployment })
     }
     fn in_book(&self, provider: &Provider, model: &str) -> Option<Priced> {
         UnknownModel::Deny.price(&self.directory.prices, &provider.prices, model, self.ask.now)
@@ -302,6 +311,7 @@ impl<'a> Walk<'a> {
             fallback_model: (model != self.ask.model).then(|| model.into()),
             step,
             prefers_billed: prefers_billed.unwrap_or(provider.prefers_billed),
+            declared: false,
         }));
         true
     }

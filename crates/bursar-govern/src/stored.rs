@@ -203,6 +203,7 @@ mod tests {
             next_after_silence: false,
             prefers_billed: false,
             bills_errors: false,
+            surfaces: Default::default(),
             authorities: None,
         })
     }

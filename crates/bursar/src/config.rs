@@ -21,6 +21,7 @@ mod report;
 mod section;
 mod server;
 mod start;
+mod surface;
 mod surroundings;
 mod throttle;
 mod tree;

@@ -22,4 +22,4 @@ pub use kill_watch::{KILL_FILE, signal_off, signal_on};
 pub use reconcile::{Difference, ReconcileError, reconcile};
 pub use sealing::{SEAL_KEY, SealingError, sealer};
 pub use surroundings::{SystemClock, boot_id, random};
-pub use wiring::{PRICES, Running, ServeError, check_prices, reload, start};
+pub use wiring::{PRICES, Running, ServeError, check_prices, reload, start, start_at};

@@ -25,6 +25,7 @@ fn provider(name: &str, fallback: &[&str]) -> Provider {
         next_after_silence: false,
         prefers_billed: false,
         bills_errors: false,
+        surfaces: Default::default(),
         authorities: None,
     }
 }

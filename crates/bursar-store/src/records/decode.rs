@@ -207,6 +207,7 @@ fn take_blocking(from: &mut Bytes<'_>, texts: &mut impl TakeText) -> Result<Bloc
             3..=u8::MAX => return Err(RecordError::Malformed("unknown measure")),
         },
         scope: take_scope(from, texts)?,
+        per: Vec::new(),
         starts_at: take_time(from)?,
         ends_at: take_time(from)?,
         limit: from.i64()?,

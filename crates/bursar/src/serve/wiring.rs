@@ -128,7 +128,19 @@ pub struct Running {
 /// # Errors
 /// See [`ServeError`].
 pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running, ServeError> {
-    let clock = SystemClock;
+    start_at(config, surroundings, Arc::new(SystemClock))
+}
+
+/// As [`start`], by a clock of the caller's: what a date decides can be tried without waiting for it. Timeouts follow the
+/// machine's own clock all the same.
+///
+/// # Errors
+/// See [`ServeError`].
+pub fn start_at(
+    config: &Config,
+    surroundings: &Surroundings<'_>,
+    clock: Arc<dyn Clock>,
+) -> Result<Running, ServeError> {
     let now = clock.now();
     let data_dir = &config.server.data_dir;
     create_private(data_dir)?;
@@ -144,7 +156,7 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let metrics = Arc::new(Metrics::default());
     let watcher = Watcher::new(Arc::clone(&metrics));
     let observer: Arc<dyn bursar_govern::ports::Observer> = watcher.clone();
-    let ports = Ports { clock: Arc::new(clock), random: Arc::new(random), observer };
+    let ports = Ports { clock, random: Arc::new(random), observer };
     let governor = Governor::new(Directory::default(), Arc::clone(&ledger), ports);
     governor.learned().read(&records);
     let state =

@@ -208,6 +208,7 @@ fn served_by(providers: &[String]) -> Directory {
             timeouts: Timeouts::default(),
             fallback: Vec::new(),
             bills_errors: false,
+            surfaces: Default::default(),
             billing: Billing::default(),
             fallback_model: None,
             next_after_silence: false,

@@ -149,6 +149,7 @@ fn blocking() -> impl Strategy<Value = Blocking> {
                 budget,
                 measure,
                 scope,
+                per: Vec::new(),
                 starts_at,
                 ends_at,
                 limit,
