@@ -12,6 +12,7 @@ mod export;
 mod keys;
 mod kill;
 mod ledger;
+mod overlay;
 mod prices;
 mod probe;
 mod projects;
@@ -79,6 +80,7 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(credentials::routes())
         .merge(probe::routes())
         .merge(prices::routes())
+        .merge(overlay::routes())
         .merge(reprice::routes())
         .merge(throttle::routes())
         .merge(backups::routes())

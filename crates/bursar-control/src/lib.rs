@@ -17,6 +17,7 @@ mod idempotency;
 mod kill;
 pub mod metrics;
 mod observer;
+mod overlay;
 mod page;
 mod problem;
 mod reports;

@@ -83,6 +83,7 @@ impl From<ControlError> for Problem {
         match error {
             ControlError::Settings(error) => error.into(),
             ControlError::Assemble(error) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
+            ControlError::Overlay(error) => error.into(),
             ControlError::Ledger(error) => Self::new(StatusCode::SERVICE_UNAVAILABLE, error),
         }
     }

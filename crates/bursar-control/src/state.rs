@@ -20,6 +20,7 @@ use crate::feed::Feed;
 use crate::health::MoreChecks;
 use crate::kill::KillDesk;
 use crate::metrics::Metrics;
+use crate::overlay::{self, OverlayError, Overlays};
 use crate::throttle::{House, Throttler};
 
 /// Everything that the control plane works on.
@@ -34,6 +35,7 @@ pub struct State {
     pub installed: ArcSwap<Installed>,
     /// Numbers for `/metrics`.
     pub metrics: Arc<Metrics>,
+    pub(crate) overlays: Overlays,
     pub(crate) kill_desk: KillDesk,
     /// The evaluator of throttles.
     pub throttle: Throttler,
@@ -61,6 +63,9 @@ pub enum ControlError {
     /// A stored row cannot be used.
     #[error(transparent)]
     Assemble(#[from] AssembleError),
+    /// The operator's price rows do not lie over the installed prices.
+    #[error("the price rows that were given through the admin API cannot be used: {0}")]
+    Overlay(#[from] OverlayError),
     /// The ledger refused it.
     #[error("the ledger refused: {0}")]
     Ledger(String),
@@ -83,6 +88,7 @@ impl State {
             records,
             installed: ArcSwap::from_pointee(installed),
             metrics,
+            overlays: Overlays::default(),
             kill_desk: KillDesk::default(),
             throttle: Throttler::default(),
             alerts: AlertDesk::default(),
@@ -160,11 +166,23 @@ impl State {
     pub fn publish(&self) -> Result<(), ControlError> {
         let snapshot = self.settings.snapshot()?;
         let revision = self.revision.fetch_add(1, Ordering::AcqRel) + 1;
-        let directory: Directory = assemble::directory(&snapshot, &self.installed.load(), revision)?;
+        let installed = self.overlays.over(&self.installed.load_full(), &snapshot.documents)?;
+        let directory: Directory = assemble::directory(&snapshot, &installed, revision)?;
         self.publish_budgets(&snapshot.budgets)?;
         self.publish_kills()?;
         self.governor.replace_directory(directory);
         self.throttle.ask();
+        Ok(())
+    }
+    /// Checks that the price rows of the admin API lie over what is to be installed.
+    ///
+    /// # Errors
+    /// See [`ControlError`].
+    pub fn check_prices(&self, installed: &Installed) -> Result<(), ControlError> {
+        let rows = overlay::specs(&self.settings.snapshot()?.documents)?;
+        if !rows.is_empty() {
+            overlay::lay(installed, rows)?;
+        }
         Ok(())
     }
     /// Evaluates throttles if it is time or anything asks for it; whether it did. Blocks on the disk.

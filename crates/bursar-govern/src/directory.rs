@@ -4,7 +4,7 @@ use crate::circuit::Limits;
 use crate::keys::HashedSecret;
 use crate::seal::Secret;
 use bursar_core::{ApiFormat, Attributes, Family, IpRange, KeyLimit, Pattern, Timestamp, Value};
-use bursar_pricing::{Billing, Multipliers, PriceBook, PriceRow, UnknownModel};
+use bursar_pricing::{Billing, DeploymentPrice, Multipliers, PriceBook, PriceRow, UnknownModel};
 use bursar_wire::Surface;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -173,6 +173,8 @@ pub struct Provider {
     /// Whether a request goes on to the next deployment when this one fell silent after it was sent, although both may
     /// be billed then.
     pub next_after_silence: bool,
+    /// Whether what it itself says it bills counts instead of usage times price, where no deployment says otherwise.
+    pub prefers_billed: bool,
     /// Whether a complete error answer before any output may have been billed (a dated table says so per provider).
     pub bills_errors: bool,
     /// Surfaces without a meter that pass, each at this price for every request.
@@ -242,8 +244,8 @@ pub struct ModelAt {
     pub provider: Arc<Provider>,
     /// The provider's name for it; absent: as asked.
     pub upstream_model: Option<Box<str>>,
-    /// Its own price instead of the book's.
-    pub price: Option<Arc<PriceRow>>,
+    /// Its own price over the book's.
+    pub price: Option<Arc<DeploymentPrice>>,
     /// Whether what the provider itself says it bills counts instead of usage times price.
     pub prefers_billed: bool,
 }

@@ -111,6 +111,7 @@ fn price(story: &Story) -> Option<PriceUsed> {
             unpriced: cost.map(|cost| cost.unpriced.to_vec()).unwrap_or_default(),
             failed: story.charged_as_failed,
             several_models: story.several_models,
+            billed: story.charged_as_billed,
         },
     })
 }

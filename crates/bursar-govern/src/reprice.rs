@@ -28,6 +28,8 @@ pub enum Skip {
     DeploymentPrice,
     /// One answer was billed at several models' rows, and the record has the sum of their usage.
     SeveralModels,
+    /// It was charged at what the provider itself says it bills: no row made its cost.
+    Billed,
     /// No row was in force.
     NoRow,
 }
@@ -41,6 +43,7 @@ impl Skip {
             Self::Unpriced => "unpriced",
             Self::DeploymentPrice => "deployment_price",
             Self::SeveralModels => "several_models",
+            Self::Billed => "billed",
             Self::NoRow => "no_row",
         }
     }
@@ -75,6 +78,9 @@ pub fn reprice(directory: &Directory, record: &Record) -> Repricing {
     }
     if booked.detail.source == Some(PriceSource::Deployment) {
         return Repricing::Skipped(Skip::DeploymentPrice);
+    }
+    if booked.detail.billed {
+        return Repricing::Skipped(Skip::Billed);
     }
     if booked.detail.several_models {
         return Repricing::Skipped(Skip::SeveralModels);

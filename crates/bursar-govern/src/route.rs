@@ -157,7 +157,7 @@ struct Place<'a> {
     /// The upstream's name.
     name: &'a str,
     price: Option<Priced>,
-    prefers_billed: bool,
+    prefers_billed: Option<bool>,
     /// The model of the route.
     model: &'a str,
     step: usize,
@@ -195,7 +195,7 @@ impl<'a> Walk<'a> {
         for at in &listed.deployments {
             let name = at.upstream_model.as_deref().unwrap_or(model);
             let price = self.own_price(at).or_else(|| self.by_rule(&at.provider, name));
-            let (provider, prefers_billed) = (&at.provider, at.prefers_billed);
+            let (provider, prefers_billed) = (&at.provider, Some(at.prefers_billed));
             self.consider(Place { provider, name, price, prefers_billed, model, step });
         }
         listed.deployments.iter().map(|at| Arc::clone(&at.provider)).collect()
@@ -210,13 +210,13 @@ impl<'a> Walk<'a> {
         if known.is_empty() {
             for provider in all.iter().take(1) {
                 let price = self.by_rule(provider, model);
-                self.consider(Place { provider, name: model, price, prefers_billed: false, model, step });
+                self.consider(Place { provider, name: model, price, prefers_billed: None, model, step });
             }
             return all.into_iter().take(1).collect();
         }
         for provider in &known {
             let price = self.in_book(provider, model);
-            self.consider(Place { provider, name: model, price, prefers_billed: false, model, step });
+            self.consider(Place { provider, name: model, price, prefers_billed: None, model, step });
         }
         known
     }
@@ -238,14 +238,14 @@ impl<'a> Walk<'a> {
                 provider,
                 name: model,
                 price: Some(price),
-                prefers_billed: false,
+                prefers_billed: None,
                 model,
                 step,
             });
         }
         let Some(named) = provider.fallback_model.as_deref() else {
             let price = self.by_rule(provider, model);
-            return self.consider(Place { provider, name: model, price, prefers_billed: false, model, step });
+            return self.consider(Place { provider, name: model, price, prefers_billed: None, model, step });
         };
         // A listed model brings its upstream name and its own price.
         let listed = self.directory.models.get(named).cloned();
@@ -253,12 +253,13 @@ impl<'a> Walk<'a> {
             listed.iter().flat_map(|listed| &listed.deployments).find(|at| at.provider.name == provider.name);
         let name = at.and_then(|at| at.upstream_model.as_deref()).unwrap_or(named);
         let price = at.and_then(|at| self.own_price(at)).or_else(|| self.by_rule(provider, name));
-        let prefers_billed = at.is_some_and(|at| at.prefers_billed);
+        let prefers_billed = at.map(|at| at.prefers_billed);
         self.consider(Place { provider, name, price, prefers_billed, model, step })
     }
 
     fn own_price(&self, at: &ModelAt) -> Option<Priced> {
-        at.price.clone().map(|row| Priced { row, source: PriceSource::Deployment })
+        let row = at.price.as_ref()?.at(self.ask.now)?.clone();
+        Some(Priced { row, source: PriceSource::Deployment })
     }
     fn in_book(&self, provider: &Provider, model: &str) -> Option<Priced> {
         UnknownModel::Deny.price(&self.directory.prices, &provider.prices, model, self.ask.now)
@@ -309,7 +310,7 @@ impl<'a> Walk<'a> {
             price,
             fallback_model: (model != self.ask.model).then(|| model.into()),
             step,
-            prefers_billed,
+            prefers_billed: prefers_billed.unwrap_or(provider.prefers_billed),
             declared: false,
         }));
         true

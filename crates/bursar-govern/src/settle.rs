@@ -23,6 +23,8 @@ pub(crate) struct Bill {
     pub(crate) service_tier: Option<String>,
     pub(crate) region: Option<String>,
     pub(crate) several_models: bool,
+    /// The provider's own figure was taken.
+    pub(crate) as_billed: bool,
 }
 
 /// Settles `attempt` at what `reading` says, and tells its story.
@@ -57,6 +59,7 @@ pub(crate) fn settle(
     story.region = bill.region;
     story.charged_as_failed = failed;
     story.several_models = bill.several_models;
+    story.charged_as_billed = bill.as_billed;
     story.upstream_request_id =
         reading.response_id.as_deref().map(str::to_owned).or(story.upstream_request_id.take());
     story.anomalies = reading.anomalies.iter().map(|anomaly| anomaly.as_str().to_owned()).collect();
@@ -114,7 +117,9 @@ fn bill(
     };
     // The lines stay what usage and price say; the total is what the provider says, where the deployment says so.
     let billed = reading.provider_cost_pico.filter(|_| stated && attempt.deployment.prefers_billed);
-    if let Some((pico, list)) = billed.and_then(|pico| Some((pico, Usd::from_pico_ceil(pico)?))) {
+    let billed = billed.and_then(|pico| Some((pico, Usd::from_pico_ceil(pico)?)));
+    let as_billed = billed.is_some();
+    if let Some((pico, list)) = billed {
         cost.list_pico = pico;
         cost.list = list;
     }
@@ -128,7 +133,7 @@ fn bill(
     }
     let word = |word: Option<&str>| word.map(str::to_owned);
     let (service_tier, region) = (word(conditions.service_tier), word(conditions.region));
-    Bill { usage, cost, charge, estimated, service_tier, region, several_models }
+    Bill { usage, cost, charge, estimated, service_tier, region, several_models, as_billed }
 }
 
 fn conditions<'a>(

@@ -201,6 +201,7 @@ mod tests {
             fallback: Vec::new(),
             fallback_model: None,
             next_after_silence: false,
+            prefers_billed: false,
             bills_errors: false,
             surfaces: Default::default(),
             authorities: None,

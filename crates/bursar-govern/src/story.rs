@@ -142,6 +142,8 @@ pub struct Story {
     pub region: Option<String>,
     /// The last attempt was charged as failed: without the fee per request.
     pub charged_as_failed: bool,
+    /// The last attempt was charged at what the provider itself says, which its deployment prefers.
+    pub charged_as_billed: bool,
     /// One answer was billed at the rows of several models.
     pub several_models: bool,
     /// Whether the charge is an estimate.
@@ -215,6 +217,7 @@ impl Story {
             service_tier: None,
             region: None,
             charged_as_failed: false,
+            charged_as_billed: false,
             several_models: false,
             estimated: false,
             refusal: None,

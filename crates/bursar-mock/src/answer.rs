@@ -3,6 +3,7 @@
 use crate::behaviour::{Behaviour, UsageReport};
 use crate::bill::Tally;
 use crate::limits::CHOICES_MAX;
+use crate::stated::StatedCost;
 use crate::{asked::Asked, draw::Draw};
 use bursar_core::ApiFormat;
 use std::sync::Arc;
@@ -38,6 +39,8 @@ pub(crate) struct Answer {
     pub(crate) usage: UsageReport,
     pub(crate) report_input: Option<u64>,
     pub(crate) report_output: Option<u64>,
+    /// What the answer says it costs.
+    pub(crate) cost: Option<StatedCost>,
     pub(crate) finish: Finish,
     /// The tool to call.
     pub(crate) tool: Option<Arc<str>>,
@@ -101,6 +104,7 @@ impl Answer {
             usage: how.usage,
             report_input: how.report_input,
             report_output: how.report_output,
+            cost: how.cost,
             finish: match tool {
                 Some(_) => Finish::Tool,
                 None if each >= limit => Finish::Length,

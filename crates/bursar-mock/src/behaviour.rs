@@ -1,6 +1,7 @@
 //! How one request is answered: token counts, pace, faults, what is reported. Written as `key=value` words.
 
 use crate::limits::{OUTPUT_TOKENS_MAX, PADDING_BYTES_MAX, WAIT_MAX};
+use crate::stated::StatedCost;
 use std::time::Duration;
 
 /// How one request is answered. The default: deterministic token counts, no wait, an honest answer.
@@ -43,6 +44,9 @@ pub struct Behaviour {
     pub report_input: Option<u64>,
     /// `report_out=N`: a lie about the output tokens.
     pub report_output: Option<u64>,
+    /// `cost=0.0000123` or `cost=0.0000123@xai`: USD that the answer says it costs, and is billed where it is complete. See
+    /// [`StatedCost`].
+    pub cost: Option<StatedCost>,
     /// `after=finish` or `after=N`: what is still generated and billed when the client has left.
     pub after: AfterDisconnect,
     /// `billed=none|input|full`: what a faulty answer is billed; default by fault.
@@ -186,6 +190,7 @@ impl Default for Behaviour {
             usage: UsageReport::Honest,
             report_input: None,
             report_output: None,
+            cost: None,
             after: AfterDisconnect::Tokens(8),
             billed: None,
             tier: None,
@@ -248,6 +253,7 @@ impl Behaviour {
             "usage" => self.usage = UsageReport::parse(value).ok_or_else(bad)?,
             "report_in" => self.report_input = Some(number()?),
             "report_out" => self.report_output = Some(number()?),
+            "cost" => self.cost = Some(StatedCost::parse(value).ok_or_else(bad)?),
             "after" if value == "finish" => self.after = AfterDisconnect::Finish,
             "after" => self.after = AfterDisconnect::Tokens(tokens()?),
             "billed" => self.billed = Some(Billed::parse(value).ok_or_else(bad)?),
@@ -365,6 +371,7 @@ mod tests {
         let message = |words| Behaviour::parse(words).unwrap_err().to_string();
         assert_eq!(message("outt=5"), "unknown directive `outt`");
         assert_eq!(message("fault=cut"), "`fault` does not take `cut`");
+        assert_eq!(message("cost=1@nobody"), "`cost` does not take `1@nobody`");
         assert_eq!(message("status=200"), "`status` does not take `200`");
         assert_eq!(message("out"), "`out` is not of the form key=value");
     }

@@ -13,6 +13,8 @@ pub(crate) struct Ticket {
     shared: Arc<Shared>,
     line: Option<BillLine>,
     price: Price,
+    /// What the complete answer is billed whatever its tokens cost.
+    stated: Option<Price>,
     /// The complete answer.
     whole: Tally,
     /// Output tokens out so far, all choices.
@@ -45,6 +47,7 @@ impl Ticket {
             shared,
             line: Some(line),
             price,
+            stated: answer.cost.map(|stated| Price { request: stated.cost, ..Price::default() }),
             whole: answer.tally,
             made: 0,
             choices: answer.choices.max(1),
@@ -110,7 +113,8 @@ impl Ticket {
         let Some(mut line) = self.line.take() else { return };
         line.ending = ending;
         line.tally = tally.unwrap_or_default();
-        self.shared.bill.lock().add(line, tally.map(|_| &self.price));
+        let stated = self.stated.as_ref().filter(|_| ending == Ending::Complete);
+        self.shared.bill.lock().add(line, tally.map(|_| stated.unwrap_or(&self.price)));
         self.shared.leave();
     }
 }

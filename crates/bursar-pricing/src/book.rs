@@ -136,27 +136,6 @@ impl PriceBook {
         by_family.sort_unstable_by_key(|name| (vendor::preference(name), *name));
         by_family.first().copied()
     }
-    /// The row of a deployment that states prices of its own: these win over the book's row, field by field. Without
-    /// any row in the book the deployment's rates stand alone.
-    ///
-    /// # Errors
-    /// As [`file::check`] on the merged row.
-    pub fn deployment_row(
-        &self,
-        provider: &str,
-        model: &str,
-        at: Timestamp,
-        price: &RowSpec,
-    ) -> Result<Arc<PriceRow>, Invalid> {
-        let mut own = price.clone();
-        (own.provider, own.model) = (provider.to_owned(), model.to_owned());
-        let (spec, base) = match self.find(provider, model, at) {
-            Some(row) => (own.over(row.spec()), row.id().to_string()),
-            None => (own, format!("{provider}/{model}")),
-        };
-        file::check(&spec)?;
-        Ok(Arc::new(PriceRow::with_id(spec, &format!("{base}+deployment"), "deployment")))
-    }
     /// Every row once, by provider, model and date.
     #[must_use]
     pub fn rows(&self) -> Vec<&Arc<PriceRow>> {
@@ -228,7 +207,8 @@ impl PriceBook {
     }
 }
 
-fn in_force(timeline: &[Arc<PriceRow>], at: Timestamp) -> Option<&Arc<PriceRow>> {
+/// The row of a timeline in force at an instant.
+pub(crate) fn in_force(timeline: &[Arc<PriceRow>], at: Timestamp) -> Option<&Arc<PriceRow>> {
     let row = timeline.iter().rev().find(|row| row.effective_from().is_none_or(|from| from <= at))?;
     row.effective_until().is_none_or(|until| at < until).then_some(row)
 }

@@ -170,6 +170,12 @@ impl PriceRow {
         let at = usize::from(place.service).checked_sub(1)?;
         self.spec.service_tiers.keys().nth(at).map(String::as_str)
     }
+    /// Whether a service tier in the provider's word has rates of its own here; standard has the row's.
+    #[must_use]
+    pub fn has_service_tier(&self, word: &str) -> bool {
+        matches!(service_tier::read(word), Named::Standard | Named::Auto)
+            || self.service_named(Some(word)) > 0
+    }
     /// Where a cost or quote found its rates, as a path in a price file, such as `service_tiers.batch.tiers[1]`; `None`:
     /// the base rates.
     #[must_use]

@@ -27,4 +27,4 @@ pub use reconcile::{Difference, ReconcileError, reconcile};
 pub use sealing::{SEAL_KEY, SealingError, sealer};
 pub use surroundings::{SystemClock, boot_id, random};
 pub use telemetry::TelemetryError;
-pub use wiring::{PRICES, Running, ServeError, reload, start, start_at};
+pub use wiring::{PRICES, Running, ServeError, check_prices, reload, start, start_at};

@@ -7,7 +7,7 @@ use crate::state::State;
 use axum::Json;
 use axum::extract::{Query, State as Shared};
 use bursar_core::Pattern;
-use bursar_pricing::PriceRow;
+use bursar_pricing::{PriceRow, file};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,6 +37,9 @@ pub(crate) struct Price {
     context: Option<u64>,
     /// The most output tokens of one answer.
     max_output: Option<u64>,
+    /// The whole row, layers merged, in the fields of a price file: with tiers, service tiers, regions, hours.
+    #[schema(value_type = Object)]
+    row: serde_json::Value,
 }
 
 /// Which rows.
@@ -47,6 +50,10 @@ pub(crate) struct PriceQuery {
     provider: Option<String>,
     /// Of models meant by this name or pattern.
     model: Option<String>,
+    /// In force at this time or date; RFC 3339. Absent: of every date.
+    at: Option<String>,
+    /// From this layer: `built-in`, `api`, or the name of a price file.
+    origin: Option<String>,
     /// Rows of the page: 1 to 500.
     limit: Option<u32>,
     /// `next_cursor` of the page before.
@@ -75,6 +82,7 @@ impl Price {
                 .collect(),
             context: row.facts().context,
             max_output: row.facts().max_output,
+            row: file::row_to_json(row.spec()),
         }
     }
 }
@@ -88,8 +96,16 @@ async fn list(
 ) -> Result<Json<List<Price>>, Problem> {
     let directory = state.governor.directory();
     let model = query.model.as_deref().map(Pattern::new);
+    let at = query.at.as_deref().map(|text| super::audit::time("at", text)).transpose()?;
+    let in_force = |row: &PriceRow| {
+        at.is_none_or(|at| {
+            directory.prices.find(row.provider(), row.model(), at).is_some_and(|now| now.id() == row.id())
+        })
+    };
     let wanted = |row: &&&Arc<PriceRow>| {
-        query.provider.as_deref().is_none_or(|provider| provider == row.provider())
+        in_force(row)
+            && query.origin.as_deref().is_none_or(|origin| origin == &**row.origin())
+            && query.provider.as_deref().is_none_or(|provider| provider == row.provider())
             && model.as_ref().is_none_or(|pattern| pattern.matches(row.model()))
     };
     let skip: usize = match query.cursor.as_deref() {

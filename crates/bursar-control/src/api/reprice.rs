@@ -54,7 +54,8 @@ pub(crate) struct RepriceStep {
     examined: u64,
     /// Of these: priced at another cost now.
     repriced: u64,
-    /// Of these: not priced again, by reason: `open`, `unpriced`, `deployment_price`, `several_models`, `no_row`.
+    /// Of these: not priced again, by reason: `open`, `unpriced`, `deployment_price`, `several_models`, `billed`,
+    /// `no_row`.
     skipped: BTreeMap<&'static str, u64>,
     /// What changes, by provider, model and rows.
     models: Vec<RepricedModel>,

@@ -110,6 +110,8 @@ pub(crate) struct PriceView {
     failed: bool,
     /// One answer was billed at the rows of several models.
     several_models: bool,
+    /// Charged at `provider_cost`, which the deployment prefers; the lines are what usage and price say.
+    billed: bool,
 }
 
 /// One part of a list cost.
@@ -265,6 +267,7 @@ impl PriceView {
             unpriced: price.detail.unpriced.iter().map(|class| class.as_str().to_owned()).collect(),
             failed: price.detail.failed,
             several_models: price.detail.several_models,
+            billed: price.detail.billed,
         }
     }
 }

@@ -108,7 +108,8 @@ impl Call {
         let upstream = served.and_then(|at| at.upstream_model.as_deref()).unwrap_or(model);
         let prices: Box<str> = known.map_or_else(|| provider.into(), |known| known.prices.clone());
         let own = served.and_then(|at| at.price.clone());
-        let own = own.map(|row| Priced { row, source: PriceSource::Deployment });
+        let own = own.as_ref().and_then(|price| price.at(created_at));
+        let own = own.map(|row| Priced { row: Arc::clone(row), source: PriceSource::Deployment });
         let rule = rule.unwrap_or(&directory.unknown_model);
         let price = own.or_else(|| rule.price(&directory.prices, &prices, upstream, created_at));
         let credential = attributes.get(&Attribute::Credential).map(Value::as_str);

@@ -86,6 +86,7 @@ fn price(report: &Report, bill: &Bill) -> Option<PriceUsed> {
             unpriced: cost.map(|cost| cost.unpriced.to_vec()).unwrap_or_default(),
             failed: report.status == Status::Failed,
             several_models: false,
+            billed: false,
         },
     })
 }

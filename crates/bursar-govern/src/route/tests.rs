@@ -4,7 +4,7 @@ use super::*;
 use crate::directory::{KeyKind, MaySet, Project, Timeouts};
 use crate::throttled::Why;
 use bursar_core::{Attributes, Family, Pattern, Rate, UsageClass, Value};
-use bursar_pricing::{Facts, RowSpec};
+use bursar_pricing::{DeploymentPrice, Facts, PriceBook, RowSpec};
 use std::collections::HashMap;
 
 fn value(text: &str) -> Value {
@@ -23,16 +23,17 @@ fn provider(name: &str, fallback: &[&str]) -> Provider {
         fallback: fallback.iter().map(|next| value(next)).collect(),
         fallback_model: None,
         next_after_silence: false,
+        prefers_billed: false,
         bills_errors: false,
         surfaces: Default::default(),
         authorities: None,
     }
 }
 
-fn row(provider: &str, model: &str, facts: Facts) -> Arc<PriceRow> {
+fn price(provider: &str, model: &str, facts: Facts) -> Arc<DeploymentPrice> {
     let mut spec = RowSpec::new(provider, model).with(UsageClass::Input, Rate::from_pico(1));
     spec.facts = facts;
-    Arc::new(PriceRow::new(spec, "test"))
+    Arc::new(DeploymentPrice::new(&PriceBook::empty(), provider, model, &spec).unwrap())
 }
 
 /// A directory of these providers, and the model `m` at each of `at`, with what its row says there.
@@ -69,7 +70,7 @@ impl House {
     fn model(mut self, name: &str, at: &[(&str, Facts)], fallback: &[&str]) -> Self {
         let deployment = |(who, facts): &(&str, Facts)| {
             let provider = Arc::clone(self.directory.provider(who).unwrap());
-            let price = Some(row(who, name, facts.clone()));
+            let price = Some(price(who, name, facts.clone()));
             Arc::new(ModelAt { provider, upstream_model: None, price, prefers_billed: false })
         };
         let deployments = at.iter().map(deployment).collect();

@@ -149,7 +149,11 @@ pub(super) fn usage(answer: &Answer, tally: &Tally, out: &mut Out) {
     }
     out.raw(r#","audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":"#);
     out.num(answer.reported_reasoning().min(tally.output));
-    out.raw(r#","audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}"#);
+    out.raw(r#","audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}"#);
+    if let Some(cost) = answer.cost {
+        cost.write(out);
+    }
+    out.raw("}");
 }
 
 pub(super) fn tier(answer: &Answer, out: &mut Out) {

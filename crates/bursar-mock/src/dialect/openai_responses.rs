@@ -149,7 +149,11 @@ fn response(answer: &Answer, done: bool, out: &mut Out) {
             out.raw(r#"},"output_tokens":"#).num(tally.output);
             out.raw(r#","output_tokens_details":{"reasoning_tokens":"#);
             out.num(answer.reported_reasoning().min(tally.output)).raw(r#"},"total_tokens":"#);
-            out.num(tally.prompt().saturating_add(tally.output)).raw("}");
+            out.num(tally.prompt().saturating_add(tally.output));
+            if let Some(cost) = answer.cost {
+                cost.write(out);
+            }
+            out.raw("}");
         }
         None if answer.usage == UsageReport::Missing => {}
         None => {

@@ -1,7 +1,7 @@
 //! Layers of a price book: a later one wins, row by row, field by field.
 
 use bursar_core::UsageClass;
-use bursar_pricing::{PriceBook, RowSpec, file};
+use bursar_pricing::{DeploymentPrice, PriceBook, RowSpec, file};
 
 use crate::common::{amounts, at, bill, per_million};
 
@@ -77,15 +77,55 @@ fn a_new_model_stands_beside_the_old_ones() {
     assert_eq!(book.rows().len(), 3);
 }
 
+/// A deployment's own price on a date, with its bill for a million tokens each.
+fn deployed(book: &PriceBook, model: &str, date: &str, own: &RowSpec) -> String {
+    let price = DeploymentPrice::new(book, "p", model, own).unwrap();
+    let row = price.at(at(date)).unwrap();
+    format!("{} {}", row.id(), amounts(&bill(row, "input 1000000, output 1000000")))
+}
+
+/// It wins field by field, on every date: what it does not state follows the book's rows over time.
 /// Rules: S4-06, S4-08.
 #[test]
 fn a_deployments_own_price_wins_for_it_alone() {
     let book = overlaid("");
     let own = RowSpec::default().with(UsageClass::Input, per_million("0.5"));
-    let row = book.deployment_row("p", "m", at("2026-01-15"), &own).unwrap();
-    assert_eq!(amounts(&bill(&row, "input 1000000, output 1000000")), "input 0.5, output 2");
-    assert_eq!(row.id().to_string(), "p/m@2026-01-01+deployment");
-    let alone = book.deployment_row("p", "new", at("2026-01-15"), &own).unwrap();
-    assert_eq!(alone.id().to_string(), "p/new+deployment");
+    let on = |model, date| deployed(&book, model, date, &own);
+    assert_eq!(on("m", "2026-01-15"), "p/m@2026-01-01+deployment input 0.5, output 2");
+    assert_eq!(on("m", "2026-03-15"), "p/m@2026-03-01+deployment input 0.5, output 20");
+    assert_eq!(on("m", "2025-01-01"), "p/m+deployment input 0.5, output 0.5", "the book has no row yet");
+    assert_eq!(on("new", "2026-01-15"), "p/new+deployment input 0.5, output 0.5");
+    assert_eq!(price(&book, "m", "2026-01-15"), "p/m@2026-01-01 input 1, output 2");
     assert!(file::parse("").unwrap().is_empty());
+}
+
+/// Rules: S4-07, S4-08.
+#[test]
+fn a_deployments_price_that_prices_nothing_alone_needs_a_row_below() {
+    let book = overlaid("");
+    let own = RowSpec::default().with(UsageClass::Output, per_million("3"));
+    assert_eq!(deployed(&book, "m", "2026-01-15", &own), "p/m@2026-01-01+deployment input 1, output 3");
+    let wrong = DeploymentPrice::new(&book, "p", "new", &own).unwrap_err().to_string();
+    assert_eq!(
+        wrong,
+        "price row (p/new): `input` is missing: without it, and without a row in the price book, nothing is priced"
+    );
+    let price = DeploymentPrice::new(&book, "p", "m", &own).unwrap();
+    assert!(price.at(at("2025-01-01")).is_none(), "no price, no call");
+    let other = PriceBook::from_toml(&BASE.replace("\"10\"", "\"11\""), "other").unwrap();
+    assert_eq!(
+        price.over(&other).unwrap().at(at("2026-03-15")).unwrap().id().to_string(),
+        "p/m@2026-03-01+deployment"
+    );
+}
+
+/// A row that a pattern for everything found, as every local model's is: the pattern is the book's, not the deployment's.
+/// Rules: S4-06.
+#[test]
+fn a_deployment_takes_no_names_from_the_family_that_it_was_found_by() {
+    let own = RowSpec::default().with(UsageClass::Input, per_million("0.5"));
+    let price = DeploymentPrice::new(PriceBook::builtin(), "ollama", "a-model-of-mine:7b", &own).unwrap();
+    let row = price.at(at("2026-01-15")).unwrap();
+    assert_eq!(amounts(&bill(row, "input 1000000, output 1000000")), "input 0.5, output 0.5");
+    assert!(row.spec().patterns.is_empty() && row.spec().aliases.is_empty());
 }

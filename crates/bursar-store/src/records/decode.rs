@@ -164,8 +164,12 @@ fn take_price_detail(from: &mut Bytes<'_>, texts: &mut impl TakeText) -> Result<
         return Err(RecordError::Malformed("unknown usage classes"));
     }
     let unpriced = UsageClass::ALL.into_iter().filter(|class| bits & (1 << class.index()) != 0).collect();
-    let (failed, several_models) = (take_flag(from)?, take_flag(from)?);
-    Ok(PriceDetail { source, rates, region, unpriced, failed, several_models })
+    let failed = take_flag(from)?;
+    let (several_models, billed) = match from.byte()? {
+        flags @ 0..=3 => (flags & 1 != 0, flags & 2 != 0),
+        4..=u8::MAX => return Err(RecordError::Malformed("unknown flags of a price")),
+    };
+    Ok(PriceDetail { source, rates, region, unpriced, failed, several_models, billed })
 }
 
 fn take_line(from: &mut Bytes<'_>) -> Result<LineUsed, RecordError> {

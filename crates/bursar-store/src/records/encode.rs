@@ -218,7 +218,8 @@ fn put_price_detail(out: &mut Vec<u8>, detail: &PriceDetail, texts: &mut impl Pu
     }
     put_u64(out, detail.unpriced.iter().fold(0, |bits, class| bits | (1 << class.index())));
     out.push(u8::from(detail.failed));
-    out.push(u8::from(detail.several_models));
+    // Two flags: records from before the second have it unset.
+    out.push(u8::from(detail.several_models) | (u8::from(detail.billed) << 1));
 }
 
 fn put_line(out: &mut Vec<u8>, line: &LineUsed) {

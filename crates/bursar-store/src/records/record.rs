@@ -107,6 +107,8 @@ pub struct PriceDetail {
     pub failed: bool,
     /// One answer was billed at the rows of several models: `id` names the first.
     pub several_models: bool,
+    /// Charged at what the provider says it cost, which the deployment prefers; the lines are what usage and price say.
+    pub billed: bool,
 }
 
 words! {

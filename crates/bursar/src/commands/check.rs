@@ -6,6 +6,7 @@ use super::shared::Server;
 use crate::config::{Checked, Config, Report, Severity};
 use crate::context::Context;
 use crate::exit::Failure;
+use crate::serve::{self, ServeError};
 use serde_json::{Value, json};
 
 /// Arguments of `bursar check`.
@@ -24,6 +25,7 @@ pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure>
         Ok(checked) => checked,
         Err(report) => return fail(&report, context),
     };
+    serve::check_prices(&checked.config, &context.surroundings()).map_err(unpriced)?;
     let plan = if args.diff {
         let client = context.client(args.server.url.as_deref())?;
         Some(plan::plan(&checked.config, &client)?)
@@ -41,6 +43,21 @@ pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure>
     match plan {
         None => Ok(()),
         Some(plan) => context.console.data(&plan::text(&plan)),
+    }
+}
+
+/// Every row of the price file that is wrong, or what else keeps the prices from being used.
+fn unpriced(error: ServeError) -> Failure {
+    match error {
+        ServeError::Prices(book) => {
+            let all: Vec<String> = book.wrong.iter().map(|wrong| format!("  {wrong}")).collect();
+            Failure::failed(format!(
+                "`{}` in the data directory cannot be used:\n{}",
+                book.origin,
+                all.join("\n")
+            ))
+        }
+        other => Failure::from(anyhow::Error::from(other)),
     }
 }
 

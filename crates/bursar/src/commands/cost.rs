@@ -6,6 +6,7 @@ use super::price::{self, book_with};
 use crate::config::nearest;
 use crate::context::Context;
 use crate::exit::Failure;
+use crate::table::{Table, at};
 use bursar_core::amount::PICO_PLACES;
 use bursar_core::{ApiFormat, Multiplier, Timestamp, decimal};
 use bursar_pricing::{Conditions, Cost, PriceBook, PriceRow, vendor};
@@ -67,7 +68,34 @@ pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure>
     for class in &cost.unpriced {
         context.console.warn(&format!("`{class}` was used and has no rate: it is charged at nothing"));
     }
-    context.console.json(&shown(&cost, row, args.multiplier))
+    if let Some(asked) = args.service_tier.as_deref().filter(|tier| !row.has_service_tier(tier)) {
+        context.console.warn(&format!("`{asked}` has no rates of its own in that row: charged as standard"));
+    }
+    let answer = shown(&cost, row, args.multiplier);
+    if context.json || !context.console.charts {
+        return context.console.json(&answer);
+    }
+    context.console.data(&told(&answer))
+}
+
+/// For people at a terminal.
+fn told(answer: &Value) -> String {
+    let mut table = Table::new(&["CLASS", ">UNITS", ">USD PER UNIT", ">AMOUNT USD"]);
+    for line in answer.get("lines").and_then(Value::as_array).into_iter().flatten() {
+        table.row(["class", "units", "rate", "amount"].map(|name| at(line, name)));
+    }
+    let price = answer.get("price").cloned().unwrap_or_default();
+    let rates = match at(answer, "rates").as_str() {
+        "" => "base rates".to_owned(),
+        path => format!("`{path}`, for a prompt of {} tokens", at(answer, "tier_context")),
+    };
+    format!(
+        "{}list cost {} USD, effective cost {} USD\nrow `{}`, {rates}\n",
+        table.render(),
+        at(answer, "list_cost"),
+        at(answer, "effective_cost"),
+        at(&price, "id"),
+    )
 }
 
 fn shown(cost: &Cost, row: &PriceRow, multiplier: Multiplier) -> Value {
@@ -85,6 +113,8 @@ fn shown(cost: &Cost, row: &PriceRow, multiplier: Multiplier) -> Value {
         "effective_cost": cost.effective(multiplier).to_string(),
         "tier_index": cost.tier_index,
         "tier_context": cost.tier_context,
+        "service_tier": row.service_tier(cost.place),
+        "rates": row.path(cost.place),
         "price": {
             "id": row.id().as_ref(),
             "effective_from": row.effective_from().map(|at| at.to_string()),

@@ -1,6 +1,7 @@
-//! `bursar price`: the price book. Only repricing needs a server.
+//! `bursar price`: the price book. Only repricing and giving rows need a server.
 
 mod import;
+mod overlay;
 mod reprice;
 
 use crate::context::{Context, read_text};
@@ -23,6 +24,12 @@ pub(crate) enum Command {
     Import(import::Import),
     /// Compare a price list with the book
     Diff(import::Compare),
+    /// Give a running server the rows of a price file: they win over the built-in ones, field by field
+    Add(overlay::Add),
+    /// The rows that a running server was given
+    Added(overlay::Added),
+    /// Withdraw a row that a running server was given
+    Withdraw(overlay::Withdraw),
     /// Correct past requests whose price row turned out to be another
     Reprice(reprice::Reprice),
 }
@@ -52,6 +59,9 @@ pub(crate) struct Show {
     /// Of this provider
     #[arg(long)]
     provider: Option<String>,
+    /// Only the row in force at this time or date [default: every row]
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
     /// A price file laid over the built-in book; may be repeated, the last wins
     #[arg(long, value_name = "FILE")]
     prices: Vec<PathBuf>,
@@ -64,6 +74,9 @@ pub(crate) fn run(command: Command, context: &mut Context<'_>) -> Result<(), Fai
         Command::Show(show) => run_show(&show, context),
         Command::Import(args) => import::run(&args, context),
         Command::Diff(args) => import::compare(&args, context),
+        Command::Add(args) => overlay::add(&args, context),
+        Command::Added(args) => overlay::added(&args, context),
+        Command::Withdraw(args) => overlay::withdraw(&args, context),
         Command::Reprice(args) => reprice::run(&args, context),
     }
 }
@@ -145,9 +158,20 @@ fn run_show(show: &Show, context: &mut Context<'_>) -> Result<(), Failure> {
         (None, _) => (book.provider_of(&show.model).unwrap_or_default().to_owned(), show.model.clone()),
     };
     let rows = book.history(named(&provider), &model);
+    let in_force = match show.at {
+        None => None,
+        Some(_) => Some(book.find(named(&provider), &model, at(show.at.as_ref(), context)?)),
+    };
+    let rows: Vec<&Arc<PriceRow>> = match in_force {
+        None => rows.iter().collect(),
+        Some(found) => found.into_iter().collect(),
+    };
     if rows.is_empty() {
         let hint = "`bursar price list --model 'PATTERN*'` finds names";
-        return Err(Failure::refused(format!("E-PRICE-001: no price for model `{}`", show.model)).hint(hint));
+        let then = show.at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
+        return Err(
+            Failure::refused(format!("E-PRICE-001: no price for model `{}`{then}", show.model)).hint(hint)
+        );
     }
     if context.json {
         let items: Vec<Value> = rows.iter().map(|row| as_json(row)).collect();

@@ -5,6 +5,8 @@ use crate::context::Context;
 use crate::exit::Failure;
 use crate::serve::log::{self, Log};
 use crate::serve::{self, Running};
+use bursar_core::Family;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use tracing_subscriber::EnvFilter;
 
@@ -90,13 +92,28 @@ fn greet(
         if let Some(key) = serve::first_key(&running.state, "default")
             .map_err(|error| Failure::from(anyhow::Error::from(error)))?
         {
-            console.data(&format!("export OPENAI_BASE_URL={base}/v1\nexport OPENAI_API_KEY={key}"))?;
+            console.data(&exports(config.providers.iter().map(|provider| provider.family), &base, &key))?;
             console.hint("this key is shown once; a shadow budget of 10 USD a day watches what it spends");
+        } else {
+            console.hint("the key of the first start goes on working; `bursar key create --project default` makes another");
         }
     } else if !serve::has_keys(&running.state) {
         console.hint("no key yet: `bursar key create --project NAME` makes one");
     }
     Ok(())
+}
+
+/// What programs for the providers that were found are told: one address and one key for all of them.
+fn exports(families: impl Iterator<Item = Family>, base: &str, key: &str) -> String {
+    let found: BTreeSet<Family> = families.collect();
+    let of = |family: &Family| match family {
+        Family::OpenAi => format!("export OPENAI_BASE_URL={base}/v1\nexport OPENAI_API_KEY={key}"),
+        Family::Anthropic => format!("export ANTHROPIC_BASE_URL={base}\nexport ANTHROPIC_API_KEY={key}"),
+        Family::Gemini => format!("export GOOGLE_GEMINI_BASE_URL={base}\nexport GEMINI_API_KEY={key}"),
+        // Its own clients send no key: it goes with the path.
+        Family::Ollama => format!("export OLLAMA_HOST={base}/k/{key}"),
+    };
+    found.iter().map(of).collect::<Vec<_>>().join("\n")
 }
 
 /// Reads the file again as it was read at the start. Listener, data directory and ledger stay as they are.
@@ -134,4 +151,22 @@ fn wait(running: &Running, data_dir: &Path) -> Result<Option<String>, Failure> {
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_family_that_was_found_is_told_its_own_variables() {
+        let told =
+            |families: &[Family]| exports(families.iter().copied(), "http://127.0.0.1:8787", "sk-bursar-1");
+        assert_eq!(
+            told(&[Family::Anthropic]),
+            "export ANTHROPIC_BASE_URL=http://127.0.0.1:8787\nexport ANTHROPIC_API_KEY=sk-bursar-1"
+        );
+        let all = told(&[Family::Ollama, Family::OpenAi, Family::Gemini, Family::OpenAi]);
+        assert_eq!(all.matches("OPENAI_BASE_URL=http://127.0.0.1:8787/v1").count(), 1, "{all}");
+        assert!(all.contains("OLLAMA_HOST=http://127.0.0.1:8787/k/sk-bursar-1"), "{all}");
+    }
 }

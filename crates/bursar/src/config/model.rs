@@ -5,6 +5,7 @@ use super::provider::is_wrong;
 use super::section::{Reading, Section};
 use super::tree::{Place, Tree};
 use bursar_core::{Rate, UsageClass};
+use bursar_pricing::{Facts, RateClass, RowSpec, file};
 
 /// The fields of `[models.NAME]`.
 pub(super) const FIELDS: &[Field] = &[
@@ -35,7 +36,7 @@ pub(super) const DEPLOYMENT_FIELDS: &[Field] = &[
     Field::new(
         "prefer_billed",
         Takes::Boolean,
-        "false",
+        "the provider's",
         "Charge what the provider itself says it bills, where its answer says so (OpenRouter, xAI, Perplexity). What usage and price make of it stays in the record.",
     ),
 ];
@@ -114,8 +115,8 @@ pub struct Deployment {
     pub model: Option<String>,
     /// Its price here; absent: the price book's row.
     pub price: Option<Price>,
-    /// Charge what the provider says it bills.
-    pub prefer_billed: bool,
+    /// Charge what the provider says it bills; absent: as the provider has it.
+    pub prefer_billed: Option<bool>,
 }
 
 /// A price of the file's own.
@@ -198,7 +199,8 @@ fn deployment<'a>(
         reading.mistakes.push(mistake.with_other((*first).clone(), "the first"));
     }
     seen.push((key, section.place));
-    let prefer_billed = section.boolean("prefer_billed", false, reading);
+    let prefer_billed =
+        section.has("prefer_billed").then(|| section.boolean("prefer_billed", false, reading));
     Some(Deployment { provider: spot.text.to_owned(), model, price, prefer_billed })
 }
 
@@ -232,5 +234,29 @@ pub(super) fn read_price(section: &Section<'_>, reading: &mut Reading<'_>) -> Op
     price.max_output = count(section.integer("max_output", reading));
     price.tools = section.has("tools").then(|| section.boolean("tools", true, reading));
     price.vision = section.has("vision").then(|| section.boolean("vision", true, reading));
+    if let Err(wrong) = file::check(&price.spec("deployment", "price")) {
+        let at = section.get(&wrong.field).map_or(section.place, |entry| &entry.node.place);
+        let path = section.field(&wrong.field);
+        let help = "rates are in USD per million tokens, fees in USD for one: docs/reference/pricing.md";
+        reading.wrong(at, &path, format!("`{path}` {}", wrong.problem), help);
+        return None;
+    }
     Some(price)
+}
+
+impl Price {
+    /// As a price row of a model at a provider.
+    #[must_use]
+    pub fn spec(&self, provider: &str, model: &str) -> RowSpec {
+        let mut spec = RowSpec::new(provider, model);
+        for (class, rate) in &self.rates {
+            spec = spec.with(*class, *rate);
+        }
+        if let Some(rate) = self.request {
+            spec = spec.with(RateClass::Request, rate);
+        }
+        let Self { context, max_output, tools, vision, .. } = *self;
+        spec.facts = Facts { context, max_output, tools, vision, ..Facts::default() };
+        spec
+    }
 }

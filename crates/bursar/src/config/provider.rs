@@ -87,6 +87,12 @@ pub(super) const FIELDS: &[Field] = &[
         "What is asked here when a request comes by fallback with a model that has no price here.",
     ),
     Field::new(
+        "prefer_billed",
+        Takes::Boolean,
+        "false",
+        "Charge what the provider itself says it bills, where its answer says so (OpenRouter, xAI, Perplexity): for every model here, unless a deployment says otherwise.",
+    ),
+    Field::new(
         "after_silence",
         Takes::Word(&["stop", "next"]),
         "\"stop\"",
@@ -129,6 +135,8 @@ pub struct Provider {
     pub fallback_model: Option<String>,
     /// Whether to try the next deployment after a silence.
     pub next_after_silence: bool,
+    /// Whether to charge what the provider says it bills.
+    pub prefer_billed: bool,
     /// Surfaces without a meter that pass, with what each request is charged.
     pub surfaces: BTreeMap<Surface, Rate>,
 }
@@ -201,6 +209,7 @@ pub(super) fn read(name: &str, section: &Section<'_>, reading: &mut Reading<'_>)
         fallback: fallback.iter().map(|spot| spot.text.to_owned()).collect(),
         fallback_model,
         next_after_silence: after_silence.unwrap_or(false),
+        prefer_billed: section.boolean("prefer_billed", false, reading),
         surfaces: surface::read(section, reading),
     })
 }

@@ -69,6 +69,7 @@ fn found(vendor: &Vendor, environment: &Environment) -> Option<Provider> {
         fallback: Vec::new(),
         fallback_model: None,
         next_after_silence: false,
+        prefer_billed: false,
         surfaces: BTreeMap::new(),
     })
 }

@@ -1,13 +1,13 @@
 //! From the checked configuration to what the data plane looks up: providers with their secrets, models, prices.
 
-use crate::config::{self, Config, Price, Surroundings};
-use bursar_core::{Timestamp, UsageClass, Value};
+use crate::config::{self, Config, Surroundings};
+use bursar_core::{UsageClass, Value};
 use bursar_govern::assemble::Installed;
 use bursar_govern::circuit::Limits;
 use bursar_govern::directory::{Credential, Credentials, Model, ModelAt, Provider, Timeouts};
 use bursar_govern::seal::Secret;
 use bursar_govern::surfaces;
-use bursar_pricing::{Billing, Facts, Multipliers, PriceBook, RateClass, RowSpec, vendor};
+use bursar_pricing::{Billing, DeploymentPrice, Multipliers, PriceBook, vendor};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,7 +68,6 @@ pub fn install(
     config: &Config,
     surroundings: &Surroundings<'_>,
     prices: Arc<PriceBook>,
-    now: Timestamp,
 ) -> Result<Installed, InstallError> {
     let providers = config
         .providers
@@ -77,7 +76,7 @@ pub fn install(
         .collect::<Result<Vec<_>, _>>()?;
     let mut models = HashMap::new();
     for declared in &config.models {
-        models.insert(declared.name.as_str().into(), Arc::new(model(declared, &providers, &prices, now)?));
+        models.insert(declared.name.as_str().into(), Arc::new(model(declared, &providers, &prices)?));
     }
     let fallback = config.projects.iter().filter_map(|project| {
         let price = project.fallback_price.as_ref()?;
@@ -128,6 +127,7 @@ fn provider(declared: &config::Provider, surroundings: &Surroundings<'_>) -> Res
         fallback: declared.fallback.iter().map(|other| self::name(other)).collect::<Result<_, _>>()?,
         fallback_model: declared.fallback_model.as_deref().map(Into::into),
         next_after_silence: declared.next_after_silence,
+        prefers_billed: declared.prefer_billed,
         bills_errors: false,
         surfaces: declared.surfaces.iter().map(|(surface, fee)| priced(*surface, *fee)).collect(),
     })
@@ -158,7 +158,6 @@ fn model(
     declared: &config::Model,
     providers: &[Arc<Provider>],
     prices: &PriceBook,
-    now: Timestamp,
 ) -> Result<Model, InstallError> {
     let mut deployments = Vec::new();
     for at in &declared.deployments {
@@ -171,30 +170,22 @@ fn model(
         let price = match &at.price {
             None => None,
             Some(price) => {
-                let row =
-                    prices.deployment_row(&provider.prices, upstream, now, &row(price, provider, upstream));
+                let price = DeploymentPrice::new(
+                    prices,
+                    &provider.prices,
+                    upstream,
+                    &price.spec(&provider.prices, upstream),
+                );
                 let wrong = |problem: String| InstallError::Price { model: declared.name.clone(), problem };
-                Some(row.map_err(|error| wrong(error.to_string()))?)
+                Some(Arc::new(price.map_err(|error| wrong(error.to_string()))?))
             }
         };
         let upstream_model = at.model.as_deref().filter(|name| *name != declared.name).map(Into::into);
-        let (provider, prefers_billed) = (Arc::clone(provider), at.prefer_billed);
+        let prefers_billed = at.prefer_billed.unwrap_or(provider.prefers_billed);
+        let provider = Arc::clone(provider);
         deployments.push(Arc::new(ModelAt { provider, upstream_model, price, prefers_billed }));
     }
     Ok(Model { deployments, fallback: declared.fallback.iter().map(|name| name.as_str().into()).collect() })
-}
-
-fn row(price: &Price, provider: &Provider, model: &str) -> RowSpec {
-    let mut spec = RowSpec::new(&provider.prices, model);
-    for (class, rate) in &price.rates {
-        spec = spec.with(*class, *rate);
-    }
-    if let Some(rate) = price.request {
-        spec = spec.with(RateClass::Request, rate);
-    }
-    let Price { context, max_output, tools, vision, .. } = *price;
-    spec.facts = Facts { context, max_output, tools, vision, ..Facts::default() };
-    spec
 }
 
 fn name(text: &str) -> Result<Value, InstallError> {

@@ -158,7 +158,7 @@ pub fn start_at(
     let records = Arc::new(Records::open(&data_dir.join(backup::RECORDS), now)?);
     let differences = reconcile(&settings, config, surroundings, &random, now)?;
     let admin_token = admin_token(&settings, config, surroundings, now)?;
-    let mut installed = install(config, surroundings, prices(data_dir)?, now)?;
+    let mut installed = install(config, surroundings, prices(data_dir)?)?;
     installed.sealer = Some(sealer(config, surroundings)?);
 
     let watcher = Watcher::new(Arc::clone(&metrics));
@@ -237,12 +237,22 @@ pub fn start_at(
 pub fn reload(config: &Config, surroundings: &Surroundings<'_>, state: &State) -> Result<(), ServeError> {
     let now = state.now();
     let channels = channels(config, surroundings)?;
-    let mut installed = install(config, surroundings, prices(&config.server.data_dir)?, now)?;
+    let mut installed = install(config, surroundings, prices(&config.server.data_dir)?)?;
     installed.sealer = Some(sealer(config, surroundings)?);
+    state.check_prices(&installed)?;
     reconcile(&state.settings, config, surroundings, &random, now)?;
     state.installed.store(Arc::new(installed));
     state.throttle.set_rules(throttle_rules(config));
     state.alerts.set_channels(channels);
+    Ok(())
+}
+
+/// Checks what a start would install: the operator's price file, and each model's own price over the rows in force.
+///
+/// # Errors
+/// See [`ServeError`].
+pub fn check_prices(config: &Config, surroundings: &Surroundings<'_>) -> Result<(), ServeError> {
+    install(config, surroundings, prices(&config.server.data_dir)?)?;
     Ok(())
 }
 

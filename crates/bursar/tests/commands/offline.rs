@@ -143,6 +143,25 @@ fn meter_reads_an_answer_from_standard_input() {
     insta::assert_snapshot!("meter_unknown_format", meter(&["openai"], ""));
 }
 
+/// What would keep `serve` from starting is a mistake of `check`: a deployment's price, and the operator's price file.
+/// Rules: S4-08.
+#[test]
+fn check_reads_prices_too() {
+    let config = |price: &str| {
+        format!(
+            "[server]\ndata_dir = \"data\"\n[providers.acme]\nfamily = \"openai\"\nbase_url = \"http://127.0.0.1:9\"\n\
+             credential = \"client\"\n[models.\"m\"]\ndeployments = [{{ provider = \"acme\", price = {price} }}]\n"
+        )
+    };
+    let absurd = config("{ input = \"200000\", output = \"1\" }");
+    insta::assert_snapshot!("check_price_absurd", Place::new().file("bursar.toml", &absurd).run(&["check"]));
+    let place = Place::new().file("bursar.toml", &config("{ input = \"1\" }"));
+    std::fs::create_dir(place.path("data")).unwrap();
+    let wrong = PRICES.replace("tiers", "teirs");
+    let place = place.file("data/prices.toml", &format!("{PRICES}{wrong}"));
+    insta::assert_snapshot!("check_price_file", place.run(&["check"]));
+}
+
 #[test]
 fn prices_are_listed_shown_imported_and_compared() {
     let place = Place::new().file("acme.toml", PRICES);
@@ -157,11 +176,17 @@ fn prices_are_listed_shown_imported_and_compared() {
     );
     insta::assert_snapshot!("price_list_none", with(&["price", "list", "--provider", "nobody"]));
     insta::assert_snapshot!("price_show", with(&["price", "show", "acme/large", "--prices", "acme.toml"]));
+    let then = |at: &str| with(&["price", "show", "acme/large", "--at", at, "--prices", "acme.toml"]);
+    insta::assert_snapshot!("price_show_at", format!("{}\n{}", then("2026-06-01"), then("2025-06-01")));
     insta::assert_snapshot!("price_show_unknown", with(&["price", "show", "nonesuch"]));
 
     let litellm = r#"{"acme/large": {"litellm_provider": "acme", "mode": "chat", "input_cost_per_token": 0.000004, "output_cost_per_token": 0.000015}}"#;
     let place = Place::new().file("acme.toml", PRICES).file("list.json", litellm);
     insta::assert_snapshot!("price_import", place.run(&["price", "import", "list.json"]));
+    insta::assert_snapshot!(
+        "price_import_dry_run",
+        place.run(&["price", "import", "list.json", "--dry-run"])
+    );
     let diff = ["price", "diff", "list.json", "--prices", "acme.toml", "--at", "2026-06-01"];
     insta::assert_snapshot!("price_diff", place.run(&diff));
     insta::assert_snapshot!(

@@ -52,6 +52,27 @@ fn a_key_is_shown_once() {
     insta::assert_snapshot!("key_asked", server.asked());
 }
 
+/// Rows of a price file go to the server one by one, and not at all where one of them is wrong.
+#[test]
+fn a_running_server_is_given_prices() {
+    let row = r#"{"id":"acme/large@2026-01-01","row":{"provider":"acme","model":"large","input":"3","output":"15"},"active":true,
+      "version":1,"created_at":"2026-11-23T08:15:00Z","updated_at":"2026-11-23T08:15:00Z"}"#;
+    let gone = row.replace("true", "false");
+    let server = Server::new(&[
+        ("POST /prices/overlay", 201, row),
+        ("GET /prices/overlay", 200, &format!("{{\"items\":[{gone}],\"next_cursor\":null}}")),
+        ("DELETE /prices/overlay/acme%2Flarge%402026-01-01", 200, &gone),
+    ]);
+    let file = "[[price]]\nprovider = \"acme\"\nmodel = \"large\"\neffective_from = 2026-01-01\ninput = \"3\"\noutput = \"15\"\n";
+    let wrong = format!("{file}[[price]]\nprovider = \"acme\"\nmodel = \"small\"\ninputs = \"3\"\n");
+    let place = Place::new().file("acme.toml", file).file("wrong.toml", &wrong).at(&server);
+    insta::assert_snapshot!("price_add", place.run(&["price", "add", "acme.toml"]));
+    insta::assert_snapshot!("price_add_wrong", place.run(&["price", "add", "wrong.toml"]));
+    insta::assert_snapshot!("price_added", place.run(&["price", "added"]));
+    insta::assert_snapshot!("price_withdraw", place.run(&["price", "withdraw", "acme/large@2026-01-01"]));
+    insta::assert_snapshot!("price_asked", server.asked());
+}
+
 const BUDGET: &str = r#"{"id":1,"name":"each user of alpha","scope":"user","measure":"usd","limit":"10 USD","period":"month","time_zone":"Asia/Taipei",
   "match":{"project":"alpha"},"per":["user"],"managed_by":"api","active":true,"version":3,"created_at":"2026-11-01T00:00:00Z","windows":[
   {"per":{"user":"ann"},"starts_at":"2026-10-31T16:00:00Z","ends_at":"2026-11-30T16:00:00Z","limit":"10","settled":"8.123456789","suspense":"0","held":"0.25",

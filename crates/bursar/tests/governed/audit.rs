@@ -57,6 +57,10 @@ fn cases(route: &str) -> Option<Case> {
         "post /admin/v1/usage/rollups/rebuild" => case(true, true, json!({})),
         "post /admin/v1/tokens" => case(false, true, json!({"name": "eyes", "role": "viewer"})),
         "delete /admin/v1/tokens/{id}" => case(true, true, Value::Null),
+        "post /admin/v1/prices/overlay" => {
+            case(false, true, json!({"provider": "fake", "model": "fresh", "input": "1", "output": "2"}))
+        }
+        "delete /admin/v1/prices/overlay/{id}" => case(true, true, Value::Null),
         "post /admin/v1/prices/reprice" => {
             case(true, true, json!({"since": "2026-01-01", "reason": "a test"}))
         }
@@ -108,6 +112,7 @@ async fn every_route_that_changes_something_is_audited() {
         ("credentials", "extra".into()),
         ("throttle", "fake".into()),
         ("kill", "run%3Dnever".into()),
+        ("overlay", "fake%2Ffresh".into()),
     ]);
     for route in &routes {
         if HARMLESS.contains(&route.as_str()) {

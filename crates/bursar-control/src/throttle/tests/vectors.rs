@@ -212,6 +212,7 @@ fn served_by(providers: &[String]) -> Directory {
             billing: Billing::default(),
             fallback_model: None,
             next_after_silence: false,
+            prefers_billed: false,
         }));
     }
     let at = |provider: &Arc<Provider>| {

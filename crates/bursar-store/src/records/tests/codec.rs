@@ -75,8 +75,9 @@ fn detail() -> impl Strategy<Value = PriceDetail> {
         vec(any::<bool>(), UsageClass::COUNT),
         any::<bool>(),
         any::<bool>(),
+        any::<bool>(),
     )
-        .prop_map(|(source, rates, region, unpriced, failed, several_models)| PriceDetail {
+        .prop_map(|(source, rates, region, unpriced, failed, several_models, billed)| PriceDetail {
             source: source.map(|place| PriceSource::ALL[place]),
             rates,
             region,
@@ -88,6 +89,7 @@ fn detail() -> impl Strategy<Value = PriceDetail> {
                 .collect(),
             failed,
             several_models,
+            billed,
         })
 }
 
@@ -292,6 +294,7 @@ fn what_decided_the_rates_is_kept() {
         unpriced: vec![UsageClass::WebSearch],
         failed: true,
         several_models: false,
+        billed: true,
     };
     record.price = Some(PriceUsed { detail, ..PriceUsed::default() });
     let mut out = Vec::new();

@@ -46,11 +46,11 @@ fn head(record: &Value) -> String {
         "a plain answer"
     };
     let mut out = format!("{line}.\n");
-    out.push_str(&format!(
-        "Received {} as {}, {kind}.\n",
-        time(record, "created_at"),
-        get(record, "api_format")
-    ));
+    let format = match get(record, "api_format").as_str() {
+        "" => String::new(),
+        format => format!(" as {format}, {kind}"),
+    };
+    out.push_str(&format!("Received {}{format}.\n", time(record, "created_at")));
     let trace = at(record, "trace_id");
     if !trace.is_empty() {
         out.push_str(&format!("Trace {trace}.\n"));
@@ -83,10 +83,19 @@ fn who(record: &Value) -> String {
             .map(|(name, value)| format!("{name} `{}`", value.as_str().unwrap_or_default())),
     );
     let asked = get(record, "model");
-    let mut out = format!("Who: {}.\nAsked for model `{asked}`", said.join(", "));
+    let mut out = match said.as_slice() {
+        [] => "Who: not known.\n".to_owned(),
+        said => format!("Who: {}.\n", said.join(", ")),
+    };
+    if asked.is_empty() {
+        return out;
+    }
+    out.push_str(&format!("Asked for model `{asked}`"));
     let provider = get(record, "provider");
     if !provider.is_empty() {
-        out.push_str(&format!("; served by `{provider}`"));
+        // One that was refused was sent nowhere.
+        let verb = if at(record, "code").is_empty() { "served by" } else { "to be served by" };
+        out.push_str(&format!("; {verb} `{provider}`"));
         let credential = get(record, "credential");
         if !credential.is_empty() {
             out.push_str(&format!(" with credential `{credential}`"));
@@ -151,7 +160,7 @@ fn attempts(record: &Value) -> String {
 fn windows(record: &Value) -> String {
     let mut out = String::new();
     let hold = at(record, "hold_usd");
-    if !hold.is_empty() {
+    if !hold.is_empty() && (hold != "0" || at(record, "code").is_empty()) {
         out.push_str(&format!("Held at most {} (list cost).\n", money(&hold)));
     }
     let rows = record.get("windows").and_then(Value::as_array).into_iter().flatten();
@@ -213,13 +222,11 @@ fn cost(record: &Value) -> String {
     let (list, effective) = (at(record, "list_cost"), at(record, "effective_cost"));
     if !list.is_empty() {
         let is_exact = decimal::parse(&list, PICO_PLACES).is_ok_and(|list| list == sum);
-        let lead = match (table.is_empty(), is_exact) {
-            (true, _) => "  ",
-            (false, true) => ": exactly ",
-            (false, false) if is_billed(&list, &at(price, "provider_cost"), sum) => {
-                "; charged as the provider bills it: "
-            }
-            (false, false) => ", rounded up to ",
+        let lead = match (table.is_empty(), is_true(price, "billed"), is_exact) {
+            (true, _, _) => "  ",
+            (false, true, _) => "; charged as the provider bills it: ",
+            (false, false, true) => ": exactly ",
+            (false, false, false) => ", rounded up to ",
         };
         out.push_str(&format!("{lead}{list} USD list cost"));
         let multiplier = at(price, "multiplier");
@@ -237,16 +244,18 @@ fn cost(record: &Value) -> String {
     }
     let billed = at(price, "provider_cost");
     if !billed.is_empty() {
-        out.push_str(&format!("The provider itself says {billed} USD.\n"));
+        let why = if is_true(price, "billed") {
+            "that was charged, as `prefer_billed` says, and not usage times price"
+        } else {
+            "usage times price was charged: `prefer_billed` is not set there"
+        };
+        out.push_str(&format!("The provider itself says {billed} USD; {why}.\n"));
     }
     out
 }
 
-/// Whether the list cost is what the provider says it bills, and not what usage and price come to.
-fn is_billed(list: &str, billed: &str, sum: i128) -> bool {
-    let nanos = |pico: i128| (pico + 999) / 1_000;
-    let parse = |text: &str| decimal::parse(text, PICO_PLACES).ok().map(nanos);
-    parse(list) != Some(nanos(sum)) && parse(list) == parse(billed)
+fn is_true(price: &Value, name: &str) -> bool {
+    price.get(name).and_then(Value::as_bool) == Some(true)
 }
 
 /// Where the rates come from, and why those.
@@ -266,11 +275,10 @@ fn origin(price: &Value) -> String {
         }
         _ => String::new(),
     };
-    let is = |name: &str| price.get(name).and_then(Value::as_bool) == Some(true);
-    if is("several_models") {
+    if is_true(price, "several_models") {
         out.push_str("The answer was billed in parts, each at the row of the model that made it.\n");
     }
-    if is("failed") {
+    if is_true(price, "failed") {
         out.push_str("It failed: its tokens are charged, a fee per request is not.\n");
     }
     out

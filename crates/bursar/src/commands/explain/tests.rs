@@ -63,6 +63,39 @@ fn a_refused_request_names_every_window_in_the_way() {
     insta::assert_snapshot!(tell(&record));
 }
 
+/// Without a key nothing is known of it but when it came and why it went no further.
+#[test]
+fn a_request_without_a_key_has_no_empty_names() {
+    let record = json!({
+        "id": "0199f3a0-0000-7000-8000-000000000004", "created_at": "2026-11-23T08:15:00Z", "status": "denied",
+        "status_code": 401, "total_ms": 1, "code": "E-AUTH-001", "hold_usd": "0", "list_cost": "0", "attributes": {},
+        "error": "no key: send a Bursar key where this API's own key would stand", "windows": []
+    });
+    insta::assert_snapshot!(tell(&record));
+}
+
+/// The provider's own figure stands beside usage times price, and says which of them was charged.
+/// Rules: S4-19.
+#[test]
+fn the_providers_own_figure_is_told_apart() {
+    let told = |billed: bool, list: &str| {
+        let record = json!({
+            "id": "0199f3a0-0000-7000-8000-000000000005", "created_at": "2026-11-23T08:15:00Z", "status": "completed",
+            "attributes": { "project": "alpha", "model": "m" }, "list_cost": list, "effective_cost": list,
+            "price": {
+                "id": "acme/m", "multiplier": "1", "provider_cost": "0.0000123", "billed": billed,
+                "lines": [{ "class": "input", "units": 20, "rate": "0.000001", "amount": "0.00002" }]
+            }
+        });
+        tell(&record)
+            .lines()
+            .filter(|line| line.contains("list cost") || line.contains("itself"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    insta::assert_snapshot!([told(true, "0.0000123"), told(false, "0.00002")].join("\n"));
+}
+
 /// Rules: S1-06, S4-11, S4-16, S4-19.
 #[test]
 fn the_origin_of_the_rates_is_said() {

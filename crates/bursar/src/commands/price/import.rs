@@ -35,8 +35,14 @@ pub(crate) struct Import {
     #[command(flatten)]
     list: List,
     /// Write the price file there instead of standard output; an existing file is not overwritten
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", conflicts_with = "dry_run")]
     output: Option<PathBuf>,
+    /// Only say what laying it over the book would change, as `price diff` does, and what could not be taken over
+    #[arg(long)]
+    dry_run: bool,
+    /// With --dry-run: a price file laid over the built-in book; may be repeated, the last wins
+    #[arg(long, value_name = "FILE", requires = "dry_run")]
+    prices: Vec<PathBuf>,
 }
 
 /// Arguments of `bursar price diff`.
@@ -83,6 +89,12 @@ fn read(list: &List, context: &mut Context<'_>) -> Result<Imported, Failure> {
 /// Writes the list as a price file, and says what could not be taken over.
 pub(crate) fn run(args: &Import, context: &mut Context<'_>) -> Result<(), Failure> {
     let imported = read(&args.list, context)?;
+    if args.dry_run {
+        let now = context.now;
+        tell(&diff(&book_with(&args.prices)?, &imported.rows, now), context)?;
+        context.console.say(imported.report.to_string().trim_end());
+        return Ok(());
+    }
     let text = file::to_toml(&imported.rows);
     if let Some(path) = &args.output {
         if path.exists() {
@@ -113,8 +125,12 @@ pub(crate) fn compare(args: &Compare, context: &mut Context<'_>) -> Result<(), F
     let imported = read(&args.list, context)?;
     let book = book_with(&args.prices)?;
     let found = diff(&book, &imported.rows, at(args.at.as_ref(), context)?);
+    tell(&found, context)
+}
+
+fn tell(found: &Diff, context: &mut Context<'_>) -> Result<(), Failure> {
     if context.json {
-        return context.console.json(&as_json(&found));
+        return context.console.json(&as_json(found));
     }
     let mut out = String::new();
     for row in &found.added {
