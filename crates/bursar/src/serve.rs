@@ -10,6 +10,7 @@ mod kill_watch;
 pub mod local;
 mod probing;
 mod reconcile;
+mod recounting;
 mod sealing;
 pub(crate) mod surroundings;
 mod wiring;

@@ -53,6 +53,7 @@ impl ControlPlane {
             .name("throttle".to_owned())
             .spawn(move || throttle(&watched, &ended))?;
         let alerting = super::alerts::start(state, stopped.clone())?;
+        let recounting = super::recounting::start(state, stopped.clone())?;
         let upkeep = Arc::clone(state);
         let tending = std::thread::Builder::new()
             .name("upkeep".to_owned())
@@ -60,7 +61,7 @@ impl ControlPlane {
         Ok(Arc::new(Self {
             jobs,
             stop,
-            threads: parking_lot::Mutex::new(vec![serving, throttling, alerting, tending]),
+            threads: parking_lot::Mutex::new(vec![serving, throttling, alerting, recounting, tending]),
         }))
     }
 

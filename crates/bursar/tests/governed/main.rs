@@ -26,6 +26,7 @@ mod process;
 mod proxies;
 mod races;
 mod receivers;
+mod recounted;
 mod refusals;
 mod repeats;
 mod reports;
