@@ -7,7 +7,7 @@ TEST_LINTS := $(addprefix -A clippy::,unwrap_used expect_used indexing_slicing a
 	print_stderr panic float_arithmetic disallowed_methods allow_attributes_without_reason) \
 	-A missing_docs -A unreachable_pub -A dead_code
 
-.PHONY: help build demo test lint bench soak test-clients test-agents fuzz
+.PHONY: help build demo test lint bench soak test-api test-clients test-agents fuzz
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ bench: ## benchmarks, optimised as released
 
 soak: ## the long tests: crashes by the thousand, long simulations
 	.ci/test --ignored
+
+test-api: build ## what the OpenAPI document allows and what it does not, asked of the real binary
+	python3 tests/api/run.py
 
 test-clients: build ## the vendors' SDKs through the real binary
 	python3 tests/clients/run.py

@@ -16,6 +16,7 @@ mod caching;
 mod decode;
 mod encode;
 mod error;
+mod grain;
 mod interval;
 pub mod limits;
 mod list;

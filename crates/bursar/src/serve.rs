@@ -11,6 +11,7 @@ pub mod local;
 pub mod log;
 mod probing;
 mod reconcile;
+mod recounting;
 mod sealing;
 pub(crate) mod surroundings;
 mod telemetry;

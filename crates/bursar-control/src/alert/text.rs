@@ -155,6 +155,10 @@ const fn english(alert: &Alert) -> Template {
         AlertEvent::LedgerTrouble => {
             ("The ledger cannot write", "Every priced request is refused until it can: {why}.")
         }
+        AlertEvent::LedgerDrift => (
+            "Figures do not add up",
+            "The daily recount found {count} differences, the first of them: {why}. `bursar ledger verify` names them.",
+        ),
     }
 }
 
@@ -219,6 +223,9 @@ const fn chinese(alert: &Alert) -> Template {
             ("專案 {project} 的金鑰即將到期", "金鑰 {key}（{name}，專案 {project}）將於 {until} 失效。")
         }
         AlertEvent::LedgerTrouble => ("帳本無法寫入", "恢復之前，所有計價請求都會被拒絕：{why}。"),
+        AlertEvent::LedgerDrift => {
+            ("帳目不符", "每日重算發現 {count} 處差異，第一處：{why}。可用 `bursar ledger verify` 查看。")
+        }
     }
 }
 

@@ -4,8 +4,9 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::{Path, PathBuf};
 
+use super::grain::Grain;
 use super::month::Month;
-use super::roll::{ALL_PROJECTS, DayKey, HourKey, ProjectKey, Rolls, each_roll};
+use super::roll::{CrossKey, NameKey, Rolls, each_roll};
 use super::strings::{Numbers, Texts};
 use super::{RecordsError, meta};
 use crate::journal::Seq;
@@ -22,13 +23,13 @@ static SCHEMA: Schema = Schema {
     migrations: &[
         Migration { name: "rollups", sql: include_str!("sql/001_rollups.sql") },
         Migration { name: "reports", sql: include_str!("sql/002_rollups.sql") },
+        Migration { name: "grains", sql: include_str!("sql/003_grains.sql") },
     ],
 };
 
-const HOURS: &str = "SELECT * FROM roll_hour";
-const DAYS: &str = "SELECT * FROM roll_day";
-const PROJECTS: &str = "SELECT * FROM roll_project";
+const CROSS: &str = "SELECT * FROM roll_cross";
 const ARCHIVE: &str = "INSERT INTO archived(month, generation) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+const FIRST: &str = "SELECT 1 FROM archived LIMIT 1";
 const DROPPED: &str = "SELECT count(*) FROM archived WHERE month = ?1";
 
 pub(super) struct Book {
@@ -76,24 +77,28 @@ impl Book {
                 numbers.intern(&transaction, &text)
             };
             let mut rolls = Rolls::default();
-            each_roll(file, HOURS, |[hour, names @ .., status]: HourKey, sums| {
+            each_roll(file, CROSS, |[hour, names @ .., status]: CrossKey, sums| {
                 let [project, user, key, agent, provider, model] = renumber_all(names, &mut renumber)?;
-                rolls.hours.insert([hour, project, user, key, agent, provider, model, status], sums);
+                rolls.cross.insert([hour, project, user, key, agent, provider, model, status], sums);
                 rolls.write_if_many(&transaction)
             })?;
-            each_roll(file, DAYS, |[dimension, day, value, project, status]: DayKey, sums| {
-                let [value, project] = renumber_all([value, project], &mut renumber)?;
-                rolls.days.insert([dimension, day, value, project, status], sums);
-                rolls.write_if_many(&transaction)
-            })?;
-            each_roll(file, PROJECTS, |[project, hour, status]: ProjectKey, sums| {
-                let project = if project == ALL_PROJECTS { project } else { renumber(project)? };
-                rolls.projects.insert([project, hour, status], sums);
-                rolls.write_if_many(&transaction)
-            })?;
+            for grain in Grain::ALL {
+                let all = format!("SELECT * FROM {}", grain.table());
+                each_roll(file, &all, |[dimension, period, names @ .., status]: NameKey, sums| {
+                    let [value, project, model] = renumber_all(names, &mut renumber)?;
+                    rolls.of_mut(grain).insert([dimension, period, value, project, model, status], sums);
+                    rolls.write_if_many(&transaction)
+                })?;
+            }
             rolls.write(&transaction)?;
         }
         transaction.commit()
+    }
+    /// Whether nothing was taken over.
+    pub(super) fn is_empty(&self) -> Result<bool, RecordsError> {
+        let (db, _) = &*self.db.lock();
+        let first = db.prepare_cached(FIRST).and_then(|mut statement| statement.exists([]));
+        first.map(|found| !found).map_err(|error| self.error(error))
     }
     /// Reads the roll-ups that were taken over.
     pub(super) fn read<T>(

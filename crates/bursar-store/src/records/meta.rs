@@ -8,6 +8,8 @@ pub(super) const GENERATION: &str = "generation";
 pub(super) const DRAINED: &str = "drained";
 /// Records before this instant, in microseconds, were deleted by retention.
 pub(super) const KEPT_FROM: &str = "kept_from";
+/// The day from which on the roll-ups of version 3 are still to be counted from records; absent: they are there.
+pub(super) const UNFILLED: &str = "unfilled";
 
 const GET: &str = "SELECT value FROM meta WHERE name = ?1";
 const SET: &str =
@@ -20,6 +22,11 @@ pub(super) fn get(db: &Connection, name: &str) -> rusqlite::Result<Option<i64>> 
 
 pub(super) fn set(db: &Connection, name: &str, value: i64) -> rusqlite::Result<()> {
     db.prepare_cached(SET)?.execute((name, value)).map(drop)
+}
+
+/// Removes a value.
+pub(super) fn remove(db: &Connection, name: &str) -> rusqlite::Result<()> {
+    db.prepare_cached("DELETE FROM meta WHERE name = ?1")?.execute([name]).map(drop)
 }
 
 /// Sets a value that has none.

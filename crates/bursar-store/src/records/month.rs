@@ -10,6 +10,9 @@ pub struct Month {
     month: i8,
 }
 
+/// The year from which months are numbered.
+const FIRST_YEAR: i64 = 1970;
+
 /// The start and the end of every record file's name.
 const PREFIX: &str = "records-";
 const SUFFIX: &str = ".db";
@@ -27,6 +30,15 @@ impl Month {
     pub fn of_id(id: RequestId) -> Self {
         let millis = i64::try_from(id.as_u128() >> 80).unwrap_or(0);
         Self::of(Timestamp::from_micros(millis.saturating_mul(1000)))
+    }
+    /// How many months after January 1970 it is.
+    pub(super) fn number(self) -> i64 {
+        i64::from(self.year).saturating_sub(FIRST_YEAR).saturating_mul(12) + i64::from(self.month) - 1
+    }
+    /// The month so many after January 1970.
+    pub(super) fn of_number(number: i64) -> Self {
+        let year = i16::try_from(number.div_euclid(12).saturating_add(FIRST_YEAR)).unwrap_or(i16::MAX);
+        Self { year, month: i8::try_from(number.rem_euclid(12) + 1).unwrap_or(1) }
     }
     /// Its first instant.
     #[must_use]
@@ -82,6 +94,7 @@ mod tests {
         let december = Month::of(Timestamp::parse("2026-12-31T23:59:59.999999Z").unwrap());
         assert_eq!(december.file_name(), "records-202612.db");
         assert_eq!(december.ends_at(), Timestamp::parse("2027-01-01").unwrap());
+        assert_eq!((december.number(), Month::of_number(december.number())), (56 * 12 + 11, december));
         assert_eq!(Month::of(december.ends_at()).to_string(), "202701");
         assert_eq!(Month::of_file_name("records-202612.db"), Some(december));
         for name in ["records-202613.db", "records-2026.db", "records-202612.db-wal", "records-+2612.db"] {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::RecordsError;
 use super::meta;
 use super::month::Month;
+use super::recount;
 use super::strings::{Numbers, Texts};
 use crate::sqlite::{Migration, OpenError, Schema, Synchronous, open_reader, open_writer};
 use bursar_core::Timestamp;
@@ -19,6 +20,8 @@ static SCHEMA: Schema = Schema {
     migrations: &[
         Migration { name: "records", sql: include_str!("sql/001_records.sql") },
         Migration { name: "reports", sql: include_str!("sql/002_reports.sql") },
+        Migration { name: "grains", sql: include_str!("sql/003_grains.sql") },
+        Migration { name: "unfilled", sql: include_str!("sql/004_unfilled.sql") },
     ],
 };
 
@@ -43,8 +46,9 @@ impl MonthFile {
     /// Opens or makes the file. A new one notes that it is the `generation`th of its month.
     pub(super) fn open(dir: &Path, month: Month, generation: i64, now: Timestamp) -> Result<Self, OpenError> {
         let path = dir.join(month.file_name());
-        let db = open_writer(&path, &SCHEMA, Synchronous::Normal, now)?;
+        let mut db = open_writer(&path, &SCHEMA, Synchronous::Normal, now)?;
         meta::set_first(&db, meta::GENERATION, generation)
+            .and_then(|()| recount::fill(&mut db, month))
             .map_err(|source| OpenError::sqlite(&path, source))?;
         let reader = Mutex::new(Reader { db: open_reader(&path)?, texts: Texts::default() });
         let writer = Mutex::new(Writer { db, numbers: Numbers::default() });

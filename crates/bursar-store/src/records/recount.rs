@@ -1,12 +1,15 @@
 //! Counts records again and compares with the roll-ups: the proof that both tell the same.
 
-use rusqlite::Connection;
+mod months;
+
+use rusqlite::{Connection, TransactionBehavior};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::grain::Grain;
 use super::month::Month;
 use super::month_file::ReadError;
-use super::roll::{Rolls, Sums, day_of, day_start, each_roll, hour_of};
+use super::roll::{CODE, DIMENSIONS, Gathered, Rolls, Sums, TAG, TOGETHER, each_roll, months_from_days};
 use super::row::{COUNTED, SECOND, place_at, read_counted};
 use super::{Records, RecordsError, meta};
 use bursar_core::Timestamp;
@@ -30,14 +33,33 @@ pub struct Recount {
 /// A roll-up row that does not add up. Names are the numbers of the file's dictionary.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Difference {
-    /// `roll_hour`, `roll_project` or `roll_day`.
+    /// `roll_cross`, `roll_quarter`, `roll_hour`, `roll_day` or `roll_month`.
     pub table: &'static str,
     /// The row's key.
     pub key: Vec<i64>,
     /// What the roll-up says.
     pub rolled: Sums,
-    /// What the records add up to.
+    /// What the records add up to; of a month, its days.
     pub recounted: Sums,
+}
+
+impl Recount {
+    /// Adds what another recount found.
+    pub fn add(&mut self, other: Self) {
+        self.records = self.records.saturating_add(other.records);
+        self.rows = self.rows.saturating_add(other.rows);
+        self.differing = self.differing.saturating_add(other.differing);
+        let room = DIFFERENCES_MAX.saturating_sub(self.differences.len());
+        self.differences.extend(other.differences.into_iter().take(room));
+    }
+    fn compared(&mut self, table: &'static str, key: &[i64], rolled: Sums, recounted: Sums) {
+        if rolled != recounted {
+            self.differing += 1;
+            if self.differences.len() < DIFFERENCES_MAX {
+                self.differences.push(Difference { table, key: key.to_vec(), rolled, recounted });
+            }
+        }
+    }
 }
 
 impl fmt::Display for Difference {
@@ -49,13 +71,17 @@ impl fmt::Display for Difference {
 
 const RECORDS: &str = "FROM records WHERE place >= ?1 AND place < ?2";
 const TAGS: &str = "SELECT place, tag FROM record_tags WHERE place >= ?1 AND place < ?2 ORDER BY place, tag";
-const CLEAR_HOURS: &str = "DELETE FROM roll_hour WHERE hour >= ?1 AND hour < ?2";
-const CLEAR_PROJECTS: &str = "DELETE FROM roll_project WHERE hour >= ?1 AND hour < ?2";
-const CLEAR_DAY: &str = "DELETE FROM roll_day WHERE dimension BETWEEN 0 AND 19 AND day = ?1";
+/// The condition for periods from `?1` to before `?2`, of each dimension.
+fn in_periods() -> String {
+    format!("dimension IN {DIMENSIONS} AND period >= ?1 AND period < ?2")
+}
+
+/// The periods that are counted from records; months are compared with their days.
+const COUNTED_GRAINS: [Grain; 3] = [Grain::Days, Grain::Hours, Grain::Quarters];
 
 impl Records {
-    /// Counts the records of a month again and compares. Hours and days of which retention has deleted records are passed
-    /// over. Bounded memory: one day at a time.
+    /// Counts the records of a month again and compares. Periods of which retention has deleted records are passed over,
+    /// but the month is compared with its days all the same. Bounded memory: one day at a time.
     ///
     /// # Errors
     /// See [`RecordsError`].
@@ -65,6 +91,20 @@ impl Records {
         for day in days_of(month) {
             file.read(|db, _| Ok::<_, ReadError>(compare_day(db, day, &mut total)?))?;
         }
+        file.read(|db, _| Ok::<_, ReadError>(months::compare(db, &mut total)?))?;
+        Ok(total)
+    }
+    /// As [`Records::recount`], of one day in UTC.
+    ///
+    /// # Errors
+    /// See [`RecordsError`].
+    pub fn recount_day(&self, at: Timestamp) -> Result<Recount, RecordsError> {
+        let Some(file) = self.known_month(Month::of(at))? else { return Ok(Recount::default()) };
+        let mut total = Recount::default();
+        file.read(|db, _| {
+            compare_day(db, Grain::Days.number(at), &mut total)?;
+            Ok::<_, ReadError>(months::compare(db, &mut total)?)
+        })?;
         Ok(total)
     }
     /// Makes the roll-ups of a month anew from its records, with the same exception, and answers what was wrong before.
@@ -74,76 +114,104 @@ impl Records {
     pub fn rebuild(&self, month: Month) -> Result<Recount, RecordsError> {
         let Some(file) = self.known_month(month)? else { return Ok(Recount::default()) };
         let mut total = Recount::default();
+        file.read(|db, _| Ok::<_, ReadError>(months::compare(db, &mut total)?))?;
         for day in days_of(month) {
             file.write(|db, _| {
-                let kept = kept_from(db)?;
-                let counted = compare_day(db, day, &mut total)?;
-                let first_hour =
-                    first_whole(hour_of(kept), kept, super::roll::hour_start).max(hour_of(day_start(day)));
-                db.execute(CLEAR_HOURS, (first_hour, hour_of(day_start(day + 1))))?;
-                db.execute(CLEAR_PROJECTS, (first_hour, hour_of(day_start(day + 1))))?;
-                if first_whole(day_of(kept), kept, day_start) <= day {
-                    db.execute(CLEAR_DAY, [day])?;
-                }
+                let mut counted = compare_day(db, day, &mut total)?;
+                // Months are made from their days below.
+                counted.months.clear();
+                clear_day(db, day)?;
                 counted.write(db)
             })?;
         }
+        file.write(|db, _| months_from_days(db, month.number()))?;
         Ok(total)
     }
 }
 
+/// Counts what version 3 of a month's file began to roll up: quarters, and hours of runs, sessions, tags and codes. A day
+/// per transaction, each noting from where to go on.
+pub(super) fn fill(db: &mut Connection, month: Month) -> rusqlite::Result<()> {
+    let Some(from) = meta::get(db, meta::UNFILLED)? else { return Ok(()) };
+    let days = days_of(month);
+    tracing::info!(%month, "counting what this version rolls up from the records of the version before");
+    for day in days.start.max(from)..days.end {
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let counted = count_day(&transaction, day, &mut Recount::default())?.rolls();
+        let first = kept_from(&transaction)?;
+        let is_new = |dimension: i64| matches!(dimension, 4 | 5 | TAG | CODE) || dimension == CODE + TOGETHER;
+        let Rolls { quarters, hours, .. } = counted;
+        let mut new = Rolls { quarters, hours, ..Rolls::default() };
+        new.quarters.retain(|[_, quarter, ..], _| *quarter >= Grain::Quarters.first_from(first));
+        new.hours
+            .retain(|[dimension, hour, ..], _| is_new(*dimension) && *hour >= Grain::Hours.first_from(first));
+        new.write(&transaction)?;
+        meta::set(&transaction, meta::UNFILLED, day.saturating_add(1))?;
+        transaction.commit()?;
+    }
+    meta::remove(db, meta::UNFILLED)
+}
+
 fn days_of(month: Month) -> std::ops::Range<i64> {
-    day_of(month.starts_at())..day_of(month.ends_at())
+    Grain::Days.number(month.starts_at())..Grain::Days.number(month.ends_at())
 }
 
 fn kept_from(db: &Connection) -> rusqlite::Result<Timestamp> {
     Ok(Timestamp::from_micros(meta::get(db, meta::KEPT_FROM)?.unwrap_or(0)))
 }
 
-/// The first period that begins at or after `kept`, which is in `period`.
-fn first_whole(period: i64, kept: Timestamp, start: impl Fn(i64) -> Timestamp) -> i64 {
-    if start(period) >= kept { period } else { period.saturating_add(1) }
+/// The periods of a grain in a day whose records are all there.
+fn whole_periods(db: &Connection, grain: Grain, day: i64) -> rusqlite::Result<(i64, i64)> {
+    let [start, end] = [day, day.saturating_add(1)].map(|day| grain.number(Grain::Days.start(day)));
+    Ok((start.max(grain.first_from(kept_from(db)?)), end))
+}
+
+fn clear_day(db: &Connection, day: i64) -> rusqlite::Result<()> {
+    db.execute(
+        "DELETE FROM roll_cross WHERE hour >= ?1 AND hour < ?2",
+        whole_periods(db, Grain::Hours, day)?,
+    )?;
+    for grain in COUNTED_GRAINS {
+        let sql = format!("DELETE FROM {} WHERE {}", grain.table(), in_periods());
+        db.execute(&sql, whole_periods(db, grain, day)?)?;
+    }
+    Ok(())
 }
 
 /// Compares one day and answers what its records add up to.
 fn compare_day(db: &Connection, day: i64, total: &mut Recount) -> rusqlite::Result<Rolls> {
-    let kept = kept_from(db)?;
-    let mut counted = count_day(db, day, total)?;
-    let hours = (hour_of(day_start(day)), hour_of(day_start(day.saturating_add(1))));
-    let first_hour = first_whole(hour_of(kept), kept, super::roll::hour_start);
-    let first_day = first_whole(day_of(kept), kept, day_start);
-    counted.hours.retain(|[hour, ..], _| *hour >= first_hour);
-    counted.projects.retain(|[_, hour, _], _| *hour >= first_hour);
-    counted.days.retain(|[_, day, ..], _| *day >= first_day);
-    let from = hours.0.max(first_hour);
-    let sql = format!("SELECT * FROM roll_hour WHERE hour >= {from} AND hour < {}", hours.1);
-    compare("roll_hour", rolled(db, &sql)?, &counted.hours, total);
-    let sql = format!("SELECT * FROM roll_project WHERE hour >= {from} AND hour < {}", hours.1);
-    compare("roll_project", rolled(db, &sql)?, &counted.projects, total);
-    if day >= first_day {
-        let sql = format!("SELECT * FROM roll_day WHERE dimension BETWEEN 0 AND 19 AND day = {day}");
-        compare("roll_day", rolled(db, &sql)?, &counted.days, total);
+    let mut counted = count_day(db, day, total)?.rolls();
+    let (from, until) = whole_periods(db, Grain::Hours, day)?;
+    counted.cross.retain(|[hour, ..], _| *hour >= from);
+    let sql = format!("SELECT * FROM roll_cross WHERE hour >= {from} AND hour < {until}");
+    compare("roll_cross", &rolled(db, &sql)?, &counted.cross, total);
+    for grain in COUNTED_GRAINS {
+        let (from, until) = whole_periods(db, grain, day)?;
+        counted.of_mut(grain).retain(|[_, period, ..], _| *period >= from);
+        let periods = in_periods().replace("?1", &from.to_string()).replace("?2", &until.to_string());
+        let sql = format!("SELECT * FROM {} WHERE {periods}", grain.table());
+        compare(grain.table(), &rolled(db, &sql)?, counted.of(grain), total);
     }
     Ok(counted)
 }
 
-fn count_day(db: &Connection, day: i64, total: &mut Recount) -> rusqlite::Result<Rolls> {
-    let mut rolls = Rolls::default();
+fn count_day(db: &Connection, day: i64, total: &mut Recount) -> rusqlite::Result<Gathered> {
+    let mut gathered = Gathered::default();
     // A row may lie up to a second behind its instant.
-    let bounds =
-        (place_at(day_start(day)), place_at(day_start(day.saturating_add(1))).saturating_add(SECOND));
+    let [start, end] = [day, day.saturating_add(1)].map(|day| place_at(Grain::Days.start(day)));
+    let bounds = (start, end.saturating_add(SECOND));
     let mut tags = tags_between(db, bounds)?;
     let mut statement = db.prepare_cached(&format!("SELECT {COUNTED} {RECORDS}"))?;
     let mut rows = statement.query(bounds)?;
     while let Some(row) = rows.next()? {
         let (place, mut counted) = read_counted(row)?;
-        if day_of(counted.at) == day {
+        if Grain::Days.number(counted.at) == day {
             counted.tags = tags.remove(&place).unwrap_or_default();
-            rolls.add(&counted);
+            gathered.add(&counted);
             total.records += 1;
         }
     }
-    Ok(rolls)
+    Ok(gathered)
 }
 
 /// The tags of the records in these places, in one go: asking for each record's would take as long as counting.
@@ -168,7 +236,7 @@ fn rolled<const N: usize>(db: &Connection, sql: &str) -> rusqlite::Result<BTreeM
 
 fn compare<const N: usize>(
     table: &'static str,
-    rolled: BTreeMap<[i64; N], Sums>,
+    rolled: &BTreeMap<[i64; N], Sums>,
     counted: &BTreeMap<[i64; N], Sums>,
     total: &mut Recount,
 ) {
@@ -176,12 +244,7 @@ fn compare<const N: usize>(
     for key in keys {
         total.rows += 1;
         let sums = |rows: &BTreeMap<[i64; N], Sums>| rows.get(key).copied().unwrap_or_default();
-        let (rolled, recounted) = (sums(&rolled), sums(counted));
-        if rolled != recounted {
-            total.differing += 1;
-            if total.differences.len() < DIFFERENCES_MAX {
-                total.differences.push(Difference { table, key: key.to_vec(), rolled, recounted });
-            }
-        }
+        let (rolled, recounted) = (sums(rolled), sums(counted));
+        total.compared(table, key, rolled, recounted);
     }
 }

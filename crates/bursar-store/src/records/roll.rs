@@ -1,175 +1,47 @@
 //! Roll-ups: what records add up to, kept in step with them, exact to the nano-dollar.
+//!
+//! A batch is gathered by the shortest periods that are kept; the longer ones are added up from these once a batch.
+
+mod sums;
+mod table;
 
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 
+use super::grain::Grain;
 use super::limits::ROLLS_GATHERED_MAX;
 use bursar_core::Timestamp;
 
-/// Microseconds of an hour and of a day.
-const HOUR: i64 = 3_600_000_000;
-const DAY: i64 = 24 * HOUR;
+pub(super) use sums::SUMS;
+pub use sums::Sums;
+pub(super) use table::{each_roll, months_from_days};
 
-/// The whole hours since 1970 in UTC.
-pub(super) fn hour_of(at: Timestamp) -> i64 {
-    at.micros().div_euclid(HOUR)
-}
+/// A row of `roll_cross`: hour, project, user, key, agent, provider, model, status.
+pub(super) type CrossKey = [i64; 8];
+/// A row of `roll_month`, `roll_day`, `roll_hour` or `roll_quarter`: dimension, period, value, project, model, status.
+pub(super) type NameKey = [i64; 6];
 
-/// The start of an hour.
-pub(super) fn hour_start(hour: i64) -> Timestamp {
-    Timestamp::from_micros(hour.saturating_mul(HOUR))
-}
-
-/// The whole days since 1970 in UTC.
-pub(super) fn day_of(at: Timestamp) -> i64 {
-    at.micros().div_euclid(DAY)
-}
-
-/// The start of a day.
-pub(super) fn day_start(day: i64) -> Timestamp {
-    Timestamp::from_micros(day.saturating_mul(DAY))
-}
-
-/// What is added up. Costs are nano-USD, times milliseconds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Sums {
-    /// Records.
-    pub requests: i64,
-    /// Input tokens.
-    pub input: i64,
-    /// Tokens read from a cache.
-    pub cache_read: i64,
-    /// Tokens written to a cache for five minutes.
-    pub cache_write_5m: i64,
-    /// Tokens written to a cache for an hour.
-    pub cache_write_1h: i64,
-    /// Output tokens.
-    pub output: i64,
-    /// List cost.
-    pub list_cost: i64,
-    /// Effective cost.
-    pub effective_cost: i64,
-    /// Records with a total time.
-    pub timed: i64,
-    /// Their times.
-    pub total_ms: i64,
-    /// Records with a time to the first byte.
-    pub first_bytes: i64,
-    /// Their times.
-    pub first_byte_ms: i64,
-    /// Records that read from a cache.
-    pub cache_hits: i64,
-    /// The part of the list cost for reading from caches.
-    pub cache_read_cost: i64,
-    /// The part of the list cost for writing to caches.
-    pub cache_write_cost: i64,
-    /// What the tokens that were read would have cost more as input, each record at its own price row.
-    pub cache_saved: i64,
-    /// What the tokens that were written cost more than as input.
-    pub cache_premium: i64,
-    /// Records that no budget counted.
-    pub unbudgeted: i64,
-    /// Their list cost.
-    pub unbudgeted_cost: i64,
-}
-
-impl Sums {
-    pub(super) const COUNT: usize = 19;
-    pub(super) fn values(&self) -> [i64; Self::COUNT] {
-        [
-            self.requests,
-            self.input,
-            self.cache_read,
-            self.cache_write_5m,
-            self.cache_write_1h,
-            self.output,
-            self.list_cost,
-            self.effective_cost,
-            self.timed,
-            self.total_ms,
-            self.first_bytes,
-            self.first_byte_ms,
-            self.cache_hits,
-            self.cache_read_cost,
-            self.cache_write_cost,
-            self.cache_saved,
-            self.cache_premium,
-            self.unbudgeted,
-            self.unbudgeted_cost,
-        ]
-    }
-    pub(super) const fn of_values(values: [i64; Self::COUNT]) -> Self {
-        let [requests, input, cache_read, cache_write_5m, cache_write_1h, output, rest @ ..] = values;
-        let [list_cost, effective_cost, timed, total_ms, first_bytes, first_byte_ms, rest @ ..] = rest;
-        let [cache_hits, cache_read_cost, cache_write_cost, cache_saved, cache_premium, rest @ ..] = rest;
-        let [unbudgeted, unbudgeted_cost] = rest;
-        Self {
-            requests,
-            input,
-            cache_read,
-            cache_write_5m,
-            cache_write_1h,
-            output,
-            list_cost,
-            effective_cost,
-            timed,
-            total_ms,
-            first_bytes,
-            first_byte_ms,
-            cache_hits,
-            cache_read_cost,
-            cache_write_cost,
-            cache_saved,
-            cache_premium,
-            unbudgeted,
-            unbudgeted_cost,
-        }
-    }
-    /// Adds `other`, pinned at the bounds.
-    pub fn add(&mut self, other: &Self) {
-        self.combine(other, i64::saturating_add);
-    }
-    /// Takes `other` away, pinned at the bounds.
-    pub fn subtract(&mut self, other: &Self) {
-        self.combine(other, i64::saturating_sub);
-    }
-    fn combine(&mut self, other: &Self, with: impl Fn(i64, i64) -> i64) {
-        let mut values = self.values();
-        for (value, other) in values.iter_mut().zip(other.values()) {
-            *value = with(*value, other);
-        }
-        *self = Self::of_values(values);
-    }
-    /// Every token once.
-    #[must_use]
-    pub fn tokens(&self) -> i64 {
-        let parts = [self.input, self.cache_read, self.cache_write_5m, self.cache_write_1h, self.output];
-        parts.into_iter().fold(0, i64::saturating_add)
-    }
-    /// Reads the sums of a row from column `first` on.
-    pub(super) fn read(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Self> {
-        let mut values = [0; Self::COUNT];
-        for (value, column) in values.iter_mut().zip(first..) {
-            *value = row.get(column)?;
-        }
-        Ok(Self::of_values(values))
-    }
-}
-
-/// A row of `roll_hour`: hour, project, user, key, agent, provider, model, status.
-pub(super) type HourKey = [i64; 8];
-/// A row of `roll_day`: dimension, day, value, project, status.
-pub(super) type DayKey = [i64; 5];
-
-/// A row of `roll_project`: project, hour, status.
-pub(super) type ProjectKey = [i64; 3];
+/// The dimension of tags; those of names are their place in [`Counted::names`].
+pub(super) const TAG: i64 = 8;
+/// The dimension of codes.
+pub(super) const CODE: i64 = 9;
+/// Dimensions of few names are also rolled up over all projects together, under this number more; that of projects then is
+/// everything.
+pub(super) const TOGETHER: i64 = 10;
+/// Users, keys and agents are also rolled up with each model, under this number more; by the day and month only: by the
+/// hour `roll_cross` answers.
+pub(super) const WITH_MODEL: i64 = 20;
+/// Every dimension there is: a condition that names them lets each be sought by its period.
+pub(super) const DIMENSIONS: &str = "(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 17, 19, 21, 22, 23)";
+const PROVIDER: i64 = 6;
+const MODEL: i64 = 7;
 
 /// What one record counts as, in numbers of its file's dictionary.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Counted {
     pub(super) at: Timestamp,
     pub(super) status: i64,
-    /// In the order of [`Dimension`]: project, user, key, agent, run, session, provider, model.
+    /// In the order of [`Dimension`](super::Dimension): project, user, key, agent, run, session, provider, model.
     pub(super) names: [i64; 8],
     pub(super) tags: Vec<i64>,
     /// The code of a refusal or error; 0 where nothing went wrong.
@@ -178,158 +50,127 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    fn hour_key(&self) -> HourKey {
+    fn cross_key(&self) -> CrossKey {
         let [project, user, key, agent, _, _, provider, model] = self.names;
-        [hour_of(self.at), project, user, key, agent, provider, model, self.status]
+        [Grain::Hours.number(self.at), project, user, key, agent, provider, model, self.status]
     }
-    fn day_keys(&self) -> impl Iterator<Item = DayKey> + '_ {
+    /// The rows of quarters: of the project, and of everything.
+    fn quarter_keys(&self) -> [NameKey; 2] {
+        let [project, ..] = self.names;
+        let quarter = Grain::Quarters.number(self.at);
+        [[0, quarter, project, project, 0, self.status], [TOGETHER, quarter, 0, 0, 0, self.status]]
+    }
+    /// The rows of hours that are no sum of rows of quarters.
+    fn hour_keys(&self) -> impl Iterator<Item = NameKey> + '_ {
         let [project, .., provider, model] = self.names;
-        let day = day_of(self.at);
+        let hour = Grain::Hours.number(self.at);
         // A name that is absent is a row too: what has no user is part of the sum over users.
-        let named = (0..).zip(self.names);
+        let named = (0..).zip(self.names).skip(1);
         let tags = self.tags.iter().map(|tag| (TAG, *tag)).chain([(CODE, self.code)]);
-        let together = [(0, 0), (PROVIDER, provider), (MODEL, model), (CODE, self.code)];
-        let together = together.map(|(dimension, value)| [dimension + TOGETHER, day, value, 0, self.status]);
+        let together = [(PROVIDER, provider), (MODEL, model), (CODE, self.code)];
+        let together =
+            together.map(|(dimension, value)| [dimension + TOGETHER, hour, value, 0, 0, self.status]);
         named
             .chain(tags)
-            .map(move |(dimension, value)| [dimension, day, value, project, self.status])
+            .map(move |(dimension, value)| [dimension, hour, value, project, 0, self.status])
             .chain(together)
     }
-}
-
-/// The dimension of tags; those of names are their place in [`Counted::names`].
-pub(super) const TAG: i64 = 8;
-/// The dimension of codes, the last one.
-pub(super) const CODE: i64 = 9;
-/// Dimensions of few names are also rolled up over all projects together, under this number more; that of projects then is
-/// everything.
-pub(super) const TOGETHER: i64 = 10;
-const PROVIDER: i64 = 6;
-const MODEL: i64 = 7;
-/// The project of what is rolled up over all of them by the hour.
-pub(super) const ALL_PROJECTS: i64 = -1;
-
-/// Changes of roll-ups, gathered over a batch and written once per row.
-#[derive(Default, Debug, PartialEq, Eq)]
-pub(super) struct Rolls {
-    pub(super) hours: BTreeMap<HourKey, Sums>,
-    pub(super) days: BTreeMap<DayKey, Sums>,
-    pub(super) projects: BTreeMap<ProjectKey, Sums>,
-}
-
-/// A roll-up table and the columns of its key; behind them come those of [`SUMS`].
-struct Table {
-    name: &'static str,
-    key: &'static [&'static str],
-}
-
-const HOURS: Table = Table {
-    name: "roll_hour",
-    key: &["hour", "project", "user", "key", "agent", "provider", "model", "status"],
-};
-const DAYS: Table = Table { name: "roll_day", key: &["dimension", "day", "value", "project", "status"] };
-const PROJECTS: Table = Table { name: "roll_project", key: &["project", "hour", "status"] };
-
-/// The columns of [`Sums`], in the order of [`Sums::values`].
-pub(super) const SUMS: [&str; Sums::COUNT] = [
-    "requests",
-    "input",
-    "cache_read",
-    "cache_write_5m",
-    "cache_write_1h",
-    "output",
-    "list_cost",
-    "effective_cost",
-    "timed",
-    "total_ms",
-    "first_bytes",
-    "first_byte_ms",
-    "cache_hits",
-    "cache_read_cost",
-    "cache_write_cost",
-    "cache_saved",
-    "cache_premium",
-    "unbudgeted",
-    "unbudgeted_cost",
-];
-
-impl Table {
-    /// Adds to a row, or makes it.
-    fn add(&self) -> String {
-        let places = vec!["?"; self.key.len() + SUMS.len()].join(", ");
-        let sums: Vec<String> = SUMS.iter().map(|sum| format!("{sum} = {sum} + excluded.{sum}")).collect();
-        format!("INSERT INTO {} VALUES ({places}) ON CONFLICT DO UPDATE SET {}", self.name, sums.join(", "))
-    }
-    /// Removes a row in which nothing counts.
-    fn drop(&self) -> String {
-        let key: Vec<String> = self.key.iter().map(|column| format!("{column} = ?")).collect();
-        format!("DELETE FROM {} WHERE {} AND requests = 0", self.name, key.join(" AND "))
+    /// The rows of days that are no sum of rows of hours.
+    fn day_keys(&self) -> [NameKey; 3] {
+        let [project, user, key, agent, .., model] = self.names;
+        let day = Grain::Days.number(self.at);
+        [(1, user), (2, key), (3, agent)]
+            .map(|(dimension, value)| [dimension + WITH_MODEL, day, value, project, model, self.status])
     }
 }
 
-impl Rolls {
+/// What a batch of records changes, by the shortest periods.
+#[derive(Default)]
+pub(super) struct Gathered(Rolls);
+
+impl Gathered {
     pub(super) fn add(&mut self, counted: &Counted) {
         self.change(counted, Sums::add);
     }
     pub(super) fn subtract(&mut self, counted: &Counted) {
         self.change(counted, Sums::subtract);
     }
+    fn change(&mut self, counted: &Counted, with: impl Fn(&mut Sums, &Sums)) {
+        let Rolls { cross, quarters, hours, days, .. } = &mut self.0;
+        with(cross.entry(counted.cross_key()).or_default(), &counted.sums);
+        for key in counted.quarter_keys() {
+            with(quarters.entry(key).or_default(), &counted.sums);
+        }
+        for key in counted.hour_keys() {
+            with(hours.entry(key).or_default(), &counted.sums);
+        }
+        for key in counted.day_keys() {
+            with(days.entry(key).or_default(), &counted.sums);
+        }
+    }
+    /// What it changes in all periods.
+    pub(super) fn rolls(self) -> Rolls {
+        let Self(mut rolls) = self;
+        add_up(Grain::Quarters, &rolls.quarters, &mut rolls.hours);
+        add_up(Grain::Hours, &rolls.hours, &mut rolls.days);
+        add_up(Grain::Days, &rolls.days, &mut rolls.months);
+        rolls
+    }
+}
+
+fn add_up(grain: Grain, rows: &BTreeMap<NameKey, Sums>, longer: &mut BTreeMap<NameKey, Sums>) {
+    // Rows of one period follow each other, and a month is found less quickly than compared.
+    let mut last = None;
+    for (key, sums) in rows {
+        let [dimension, period, value, project, model, status] = *key;
+        let whole = match last {
+            Some((known, whole)) if known == period => whole,
+            _other => grain.longer(period),
+        };
+        last = Some((period, whole));
+        longer.entry([dimension, whole, value, project, model, status]).or_default().add(sums);
+    }
+}
+
+/// Rows of roll-ups: changes of them, or what they should be.
+#[derive(Default, Debug, PartialEq, Eq)]
+pub(super) struct Rolls {
+    pub(super) cross: BTreeMap<CrossKey, Sums>,
+    pub(super) quarters: BTreeMap<NameKey, Sums>,
+    pub(super) hours: BTreeMap<NameKey, Sums>,
+    pub(super) days: BTreeMap<NameKey, Sums>,
+    pub(super) months: BTreeMap<NameKey, Sums>,
+}
+
+impl Rolls {
+    pub(super) fn of(&self, grain: Grain) -> &BTreeMap<NameKey, Sums> {
+        match grain {
+            Grain::Months => &self.months,
+            Grain::Days => &self.days,
+            Grain::Hours => &self.hours,
+            Grain::Quarters => &self.quarters,
+        }
+    }
+    pub(super) fn of_mut(&mut self, grain: Grain) -> &mut BTreeMap<NameKey, Sums> {
+        match grain {
+            Grain::Months => &mut self.months,
+            Grain::Days => &mut self.days,
+            Grain::Hours => &mut self.hours,
+            Grain::Quarters => &mut self.quarters,
+        }
+    }
+    /// Adds the changes to the tables. A row that nothing counts in any more goes.
+    pub(super) fn write(&self, db: &Connection) -> rusqlite::Result<()> {
+        table::write_cross(db, &self.cross)?;
+        Grain::ALL.into_iter().try_for_each(|grain| table::write_named(db, grain, self.of(grain)))
+    }
     /// Writes and forgets what was gathered once it is much: for going through a whole file.
     pub(super) fn write_if_many(&mut self, db: &Connection) -> rusqlite::Result<()> {
-        if self.hours.len() + self.days.len() + self.projects.len() >= ROLLS_GATHERED_MAX {
+        let named: usize = Grain::ALL.into_iter().map(|grain| self.of(grain).len()).sum();
+        if self.cross.len() + named >= ROLLS_GATHERED_MAX {
             self.write(db)?;
             *self = Self::default();
         }
         Ok(())
     }
-    fn change(&mut self, counted: &Counted, with: impl Fn(&mut Sums, &Sums)) {
-        let hour_key @ [hour, project, .., status] = counted.hour_key();
-        with(self.hours.entry(hour_key).or_default(), &counted.sums);
-        for project in [project, ALL_PROJECTS] {
-            with(self.projects.entry([project, hour, status]).or_default(), &counted.sums);
-        }
-        for key in counted.day_keys() {
-            with(self.days.entry(key).or_default(), &counted.sums);
-        }
-    }
-    /// Adds the gathered changes to the tables. A row that nothing counts in any more goes.
-    pub(super) fn write(&self, db: &Connection) -> rusqlite::Result<()> {
-        write_rows(db, &self.hours, &HOURS)?;
-        write_rows(db, &self.projects, &PROJECTS)?;
-        write_rows(db, &self.days, &DAYS)
-    }
-}
-
-fn write_rows<const N: usize>(
-    db: &Connection,
-    rows: &BTreeMap<[i64; N], Sums>,
-    table: &Table,
-) -> rusqlite::Result<()> {
-    let mut statement = db.prepare_cached(&table.add())?;
-    let drop = table.drop();
-    for (key, sums) in rows.iter().filter(|(_, sums)| **sums != Sums::default()) {
-        statement.execute(rusqlite::params_from_iter(key.iter().copied().chain(sums.values())))?;
-        if sums.requests < 0 {
-            db.prepare_cached(&drop)?.execute(rusqlite::params_from_iter(key.iter()))?;
-        }
-    }
-    Ok(())
-}
-
-/// Reads the rows of a roll-up, `N` columns of key and then the sums, one by one.
-pub(super) fn each_roll<const N: usize>(
-    db: &Connection,
-    sql: &str,
-    mut take: impl FnMut([i64; N], Sums) -> rusqlite::Result<()>,
-) -> rusqlite::Result<()> {
-    let mut statement = db.prepare(sql)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let mut key = [0; N];
-        for (part, column) in key.iter_mut().zip(0..) {
-            *part = row.get(column)?;
-        }
-        take(key, Sums::read(row, N)?)?;
-    }
-    Ok(())
 }

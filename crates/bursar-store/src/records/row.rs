@@ -37,6 +37,14 @@ pub(super) fn place_at(at: Timestamp) -> i64 {
     at.micros().clamp(0, LATEST).saturating_mul(TIES)
 }
 
+/// No record of the file was created after this instant; `None`: it has none, but may have had.
+pub(super) fn newest_instant(db: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+    let last: Option<i64> =
+        db.prepare_cached("SELECT max(place) FROM records")?.query_row([], |row| row.get(0))?;
+    // Rows lie at or behind their instants.
+    Ok(last.map(|place| Timestamp::from_micros(place.div_euclid(TIES))))
+}
+
 /// What writing one record did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Written {

@@ -1,19 +1,21 @@
-//! Asks the roll-ups: what was used from when until when, by which names. Exact for every interval: whole days and hours
-//! come from roll-ups, the ends that are no whole hour from the records themselves.
+//! Asks the roll-ups: what was used from when until when, by which names. Exact for every interval: whole periods come
+//! from roll-ups, the longest that fit, the ends that are none from the records themselves.
 
+mod plan;
 mod question;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::interval::{Grain, Piece, pieces};
 use super::limits::USAGE_ROWS_MAX;
 use super::month::Month;
 use super::roll::{CODE, Sums, TAG};
+use super::row::newest_instant;
 use super::status::Status;
 use super::{Records, RecordsError};
 use crate::sqlite::words::words;
 use bursar_core::Timestamp;
+use plan::Plan;
 use question::{Answer, Question};
 
 words! {
@@ -58,7 +60,7 @@ pub struct Used {
 }
 
 impl Dimension {
-    /// Its number in `roll_day` and its place among the named columns.
+    /// Its number in the tables of names and its place among the named columns.
     const fn number(self) -> i64 {
         match self {
             Self::Project => 0,
@@ -73,28 +75,15 @@ impl Dimension {
             Self::Code => CODE,
         }
     }
-    /// Whether `roll_day` also has it over all projects together; that of projects is everything then.
-    const fn is_together(self) -> bool {
-        match self {
-            Self::Project | Self::Provider | Self::Model | Self::Code => true,
-            Self::User | Self::Key | Self::Agent | Self::Run | Self::Session | Self::Tag => false,
-        }
-    }
-    /// Whether `roll_hour` has it.
-    const fn is_hourly(self) -> bool {
-        match self {
-            Self::Project | Self::User | Self::Key | Self::Agent | Self::Provider | Self::Model => true,
-            Self::Run | Self::Session | Self::Tag | Self::Code => false,
-        }
-    }
 }
 
 impl Records {
     /// What was used at or after `from` and before `until`, by these names, in order of the names. Without a name: one
     /// row per state.
     ///
-    /// Questions by the project and one more name are answered from days, by any names but run, session, tag and code
-    /// from hours, and everything else from the records of the interval, however many there are.
+    /// Questions by the project and one more name are answered from months, days and hours, and by the project alone from
+    /// quarters of hours too; so are those by a user, key or agent and the model. Questions by any names but run, session,
+    /// tag and code are answered from hours, and everything else from the records of the interval, however many there are.
     ///
     /// # Errors
     /// [`RecordsError::TooManyRows`] and what reading may bring.
@@ -118,25 +107,17 @@ impl Records {
         by: &[Dimension],
         filter: &NameFilter,
     ) -> Result<Vec<Vec<Used>>, RecordsError> {
-        let asked: Vec<Dimension> = by.iter().chain(filter.keys()).copied().collect();
-        let mut narrow: Vec<Dimension> =
-            asked.iter().copied().filter(|dimension| *dimension != Dimension::Project).collect();
-        narrow.sort_unstable();
-        narrow.dedup();
-        let by_day = (narrow.len() <= 1).then(|| narrow.first().copied().unwrap_or(Dimension::Project));
-        let by_hour = asked.iter().all(|dimension| dimension.is_hourly());
+        let question = Question { edges, by, filter, plan: Plan::of(by, filter) };
         let mut answer = Answer::new();
-        for piece in joined(edges, by_day.is_some(), by_hour) {
-            let any_project = !asked.contains(&Dimension::Project);
-            let by_project = narrow.is_empty();
-            let question = Question { edges, by, filter, piece, by_day, by_project, any_project };
-            if piece.grain != Grain::Records {
-                self.book.read(|db, texts| question.rolled(db, texts, &mut answer))?;
-            }
-            for month in self.months() {
-                if month.starts_at() >= piece.until || month.ends_at() <= piece.from {
-                    continue;
-                }
+        let (Some(from), Some(until)) = (edges.first().copied(), edges.last().copied()) else {
+            return Ok(Vec::new());
+        };
+        if !self.book.is_empty()? {
+            self.book
+                .read(|db, texts| question.rolled(db, texts, &question.plan.pieces(edges), &mut answer))?;
+        }
+        for month in self.months() {
+            if month.starts_at() < until && month.ends_at() > from {
                 self.month_usage(month, &question, &mut answer)?;
             }
             if answer.len() > USAGE_ROWS_MAX {
@@ -161,22 +142,24 @@ impl Records {
         answer: &mut Answer,
     ) -> Result<(), RecordsError> {
         let Some(file) = self.known_month(month)? else { return Ok(()) };
-        file.read(|db, texts| match question.piece.grain {
-            Grain::Days | Grain::Hours => Ok(question.rolled(db, texts, answer)?),
-            Grain::Records => question.counted(db, texts, answer),
+        file.read(|db, texts| {
+            let pieces = question.plan.pieces(&within(question.edges, month, newest_instant(db)?));
+            question.rolled(db, texts, &pieces, answer)?;
+            question.counted(db, texts, &pieces, answer)
         })
     }
 }
 
-/// The pieces of all periods, those of one grain that meet as one.
-fn joined(edges: &[Timestamp], days: bool, hours: bool) -> Vec<Piece> {
-    let mut joined: Vec<Piece> = Vec::new();
-    let periods = edges.iter().zip(edges.iter().skip(1));
-    for piece in periods.flat_map(|(from, until)| pieces(*from, *until, days, hours)) {
-        match joined.last_mut() {
-            Some(last) if last.grain == piece.grain && last.until == piece.from => last.until = piece.until,
-            Some(_) | None => joined.push(piece),
-        }
+/// The edges within a month. The last one is its end where nothing is newer than that edge, so that this month up to now is
+/// answered as a whole month is.
+fn within(edges: &[Timestamp], month: Month, newest: Option<Timestamp>) -> Vec<Timestamp> {
+    let (start, end) = (month.starts_at(), month.ends_at());
+    let mut within: Vec<Timestamp> = edges.iter().map(|edge| (*edge).clamp(start, end)).collect();
+    within.dedup();
+    if let Some(last) = within.last_mut()
+        && newest.is_some_and(|newest| newest < *last)
+    {
+        *last = end;
     }
-    joined
+    within
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::limits::BATCH_MAX;
 use super::month::Month;
 use super::record::Record;
-use super::roll::Rolls;
+use super::roll::{Counted, Gathered};
 use super::row::{self, Written};
 use super::{Records, RecordsError, meta};
 use crate::journal::Seq;
@@ -45,15 +45,15 @@ impl Records {
             drained.dirty.insert(month);
             let part = file.write(|db, numbers| {
                 let reached = column::unsigned(meta::get(db, meta::DRAINED)?);
-                let (mut applied, mut rolls) = (Applied::default(), Rolls::default());
+                let (mut applied, mut gathered) = (Applied::default(), Gathered::default());
                 for (seq, record) in entries {
                     if seq.number() <= reached {
                         applied.repeated += 1;
                         continue;
                     }
-                    applied.note(row::write(db, numbers, record)?, &mut rolls);
+                    applied.note(row::write(db, numbers, record)?, &mut gathered);
                 }
-                rolls.write(db)?;
+                gathered.rolls().write(db)?;
                 row::set_drained(db, floor.number().max(reached))?;
                 Ok(applied)
             })?;
@@ -76,11 +76,11 @@ impl Records {
             let file = self.open_month(month)?;
             for chunk in records.chunks(BATCH_MAX) {
                 applied.add(file.write(|db, numbers| {
-                    let (mut applied, mut rolls) = (Applied::default(), Rolls::default());
+                    let (mut applied, mut gathered) = (Applied::default(), Gathered::default());
                     for record in chunk {
-                        applied.note(row::write(db, numbers, record)?, &mut rolls);
+                        applied.note(row::write(db, numbers, record)?, &mut gathered);
                     }
-                    rolls.write(db)?;
+                    gathered.rolls().write(db)?;
                     Ok(applied)
                 })?);
             }
@@ -124,8 +124,8 @@ impl Applied {
     }
     fn note(
         &mut self,
-        (written, before, after): (Written, Option<super::roll::Counted>, Option<super::roll::Counted>),
-        rolls: &mut Rolls,
+        (written, before, after): (Written, Option<Counted>, Option<Counted>),
+        gathered: &mut Gathered,
     ) {
         match written {
             Written::Inserted => self.inserted += 1,
@@ -133,10 +133,10 @@ impl Applied {
             Written::Unlawful => self.unlawful += 1,
         }
         if let Some(before) = before {
-            rolls.subtract(&before);
+            gathered.subtract(&before);
         }
         if let Some(after) = after {
-            rolls.add(&after);
+            gathered.add(&after);
         }
     }
 }

@@ -50,6 +50,8 @@ words! {
         KeyExpiring = "key_expiring",
         /// The ledger cannot write: every priced request is refused.
         LedgerTrouble = "ledger_trouble",
+        /// The daily recount found figures that do not add up.
+        LedgerDrift = "ledger_drift",
     }
 }
 
@@ -64,7 +66,8 @@ impl AlertEvent {
             | Self::KillOn
             | Self::KillExpiring
             | Self::CircuitOpened
-            | Self::LedgerTrouble => true,
+            | Self::LedgerTrouble
+            | Self::LedgerDrift => true,
             Self::Threshold
             | Self::Overage
             | Self::Projected
@@ -124,6 +127,8 @@ pub enum AlertSource {
     Audit,
     /// Alerts themselves, by their numbers: up to which each channel has its deliveries.
     Channels,
+    /// Days in UTC since 1970: before which the daily recount has counted.
+    Recount,
 }
 
 const INSERT: &str = "INSERT INTO alerts(dedup_key, at, event, scope, document) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -144,6 +149,7 @@ impl AlertSource {
             Self::Throttle => "throttle",
             Self::Audit => "audit",
             Self::Channels => "channels",
+            Self::Recount => "recount",
         }
     }
 }

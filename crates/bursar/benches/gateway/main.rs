@@ -113,6 +113,7 @@ fn median_of(taken: &[Turn]) -> Turn {
         values[values.len() / 2]
     };
     Turn {
+        answered: median(|turn| turn.answered),
         per_second: median(|turn| turn.per_second),
         p50_us: median(|turn| turn.p50_us),
         p99_us: median(|turn| turn.p99_us),

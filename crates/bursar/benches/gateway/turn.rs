@@ -20,6 +20,8 @@ impl std::fmt::Display for Case {
 /// What a turn showed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Turn {
+    /// Requests that were answered.
+    pub(crate) answered: u64,
     pub(crate) per_second: u64,
     pub(crate) p50_us: u64,
     pub(crate) p99_us: u64,
@@ -47,6 +49,7 @@ pub(crate) async fn take(house: &House, way: Way, case: Case, each: Duration) ->
     let micros =
         |per_mille| u64::try_from(report.latency.per_mille(per_mille).as_micros()).unwrap_or(u64::MAX);
     Turn {
+        answered: ok,
         per_second: report.per_second(),
         p50_us: micros(500),
         p99_us: micros(990),

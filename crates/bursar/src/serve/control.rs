@@ -47,6 +47,7 @@ impl ControlPlane {
             .name("throttle".to_owned())
             .spawn(move || throttle(&watched, &ended))?;
         let alerting = super::alerts::start(state, stopped.clone())?;
+        let recounting = super::recounting::start(state, stopped.clone())?;
         let upkeep = Arc::clone(state);
         let tending = std::thread::Builder::new()
             .name("upkeep".to_owned())
@@ -55,7 +56,9 @@ impl ControlPlane {
             jobs,
             urgent,
             stop,
-            threads: parking_lot::Mutex::new(vec![stopping, serving, throttling, alerting, tending]),
+            threads: parking_lot::Mutex::new(vec![
+                stopping, serving, throttling, alerting, recounting, tending,
+            ]),
         }))
     }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// Clients that ask until the server is gone; gives how many answers came.
-async fn load(
+pub(crate) async fn load(
     process: &Process,
     key: &str,
     round: u32,

@@ -36,6 +36,7 @@ mod races;
 mod readiness;
 mod receivers;
 mod recorded;
+mod recounted;
 mod refusals;
 mod repeats;
 mod reports;

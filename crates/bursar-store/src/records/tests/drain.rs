@@ -164,11 +164,12 @@ fn a_roll_up_that_was_changed_by_hand_is_found_and_made_anew() {
     world.records.put(&five()).unwrap();
     let month = Month::parse("202603").unwrap();
     let file = world.records.known_month(month).unwrap().unwrap();
-    file.write(|db, _| db.execute("UPDATE roll_hour SET list_cost = list_cost + 1", [])).unwrap();
+    file.write(|db, _| db.execute("UPDATE roll_cross SET list_cost = list_cost + 1", [])).unwrap();
     file.write(|db, _| db.execute("DELETE FROM roll_day WHERE dimension = 0", [])).unwrap();
     let recount = world.records.recount(month).unwrap();
-    assert_eq!((recount.records, recount.differing), (3, 2));
-    assert_eq!(world.records.rebuild(month).unwrap().differing, 2);
+    // The hour of all names, the day, and the month that is no longer the sum of its days.
+    assert_eq!((recount.records, recount.differing), (3, 3));
+    assert_eq!(world.records.rebuild(month).unwrap().differing, 3);
     world.check();
 }
 

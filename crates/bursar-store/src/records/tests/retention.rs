@@ -97,6 +97,6 @@ fn what_was_drained_before_its_month_was_dropped_is_not_drained_again() {
 }
 
 fn archived_cost(world: &World) -> i64 {
-    let sql = "SELECT coalesce(sum(list_cost), 0) FROM roll_hour";
+    let sql = "SELECT coalesce(sum(list_cost), 0) FROM roll_cross";
     world.records.book.read(|db, _| db.query_row(sql, [], |row| row.get(0))).unwrap()
 }

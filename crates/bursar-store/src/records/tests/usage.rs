@@ -250,3 +250,85 @@ fn completed_requests_are_given_oldest_first_and_the_newest_where_there_are_too_
     let nobody = NameFilter::from([(Dimension::User, "nobody".to_owned())]);
     assert_eq!(ask(4, &nobody), (vec![], false));
 }
+
+/// A year in each zone: at the first and the last microsecond of every day something came, whatever the clocks did.
+///
+/// Rules: S2-01, S2-11, S4-23, S4-44.
+#[test]
+fn a_year_of_days_in_every_kind_of_zone_is_what_its_records_add_up_to() {
+    let world = World::new();
+    let begin = time("2026-01-05T12:00:00Z");
+    let years: Vec<Vec<Timestamp>> =
+        ZONES.iter().map(|zone| edges(PeriodKind::Day, zone, begin, 365)).collect();
+    let mut instants: Vec<i64> = years.iter().flatten().map(|edge| edge.micros()).collect();
+    instants.extend(instants.clone().iter().map(|edge| edge - 1));
+    instants.sort_unstable();
+    instants.dedup();
+    let records: Vec<Record> = (0u128..)
+        .zip(&instants)
+        .map(|(n, micros)| {
+            let record = completed(n, &Timestamp::from_micros(*micros).to_string());
+            let record = with(record, "project", &format!("p{}", n % 2));
+            with(record, "user", &format!("u{}", n % 3))
+        })
+        .collect();
+    world.records.put(&records).unwrap();
+    for (zone, days) in ZONES.iter().zip(&years) {
+        let long: Vec<i64> = days.windows(2).map(|day| day[1].micros_since(day[0]) / 60_000_000).collect();
+        let moves = long.iter().filter(|minutes| **minutes != 24 * 60).count();
+        let changes = matches!(*zone, "America/New_York" | "Europe/Berlin" | "Australia/Lord_Howe");
+        assert_eq!(moves, if changes { 2 } else { 0 }, "{zone}: {long:?}");
+        let user = NameFilter::from([(Dimension::User, "u1".to_owned())]);
+        let project = NameFilter::from([(Dimension::Project, "p1".to_owned())]);
+        for filter in [NameFilter::new(), project, user] {
+            let answers = world.records.usage_by_period(days, &[], &filter).unwrap();
+            assert_eq!(answers.len(), 365);
+            for (answer, day) in answers.iter().zip(days.windows(2)) {
+                let of_day: Vec<&Record> = records
+                    .iter()
+                    .filter(|record| {
+                        let named = |(name, value): (&Dimension, &String)| {
+                            let attribute = Attribute::parse(name.as_str()).unwrap();
+                            record.attributes.get(&attribute).is_some_and(|own| own.as_str() == value)
+                        };
+                        record.created_at >= day[0] && record.created_at < day[1] && filter.iter().all(named)
+                    })
+                    .collect();
+                let requests: i64 = answer.iter().map(|used| used.sums.requests).sum();
+                assert_eq!(requests, i64::try_from(of_day.len()).unwrap(), "{zone} {} {filter:?}", day[0]);
+            }
+        }
+    }
+    world.check();
+}
+
+/// What a user, key or agent used by model comes from months and days, and is what the records say.
+#[test]
+fn a_user_by_model_is_answered_for_any_interval() {
+    let world = World::new();
+    let records: Vec<Record> = (0..200u128)
+        .map(|n| {
+            let at = time("2026-01-20T03:10:00Z").plus_seconds(i64::try_from(n).unwrap() * 30_000);
+            let record = with(completed(n, &at.to_string()), "user", &format!("u{}", n % 3));
+            with(record, "model", &format!("m{}", n % 4))
+        })
+        .collect();
+    world.records.put(&records).unwrap();
+    let filter = NameFilter::from([(Dimension::User, "u1".to_owned())]);
+    for (from, until) in [
+        ("2026-01-01", "2026-04-01"),
+        ("2026-02-01", "2026-03-01"),
+        ("2026-01-25T05:17:00Z", "2026-03-09T18:30:00Z"),
+        ("2026-03-20", "2026-03-25"),
+    ] {
+        let (from, until) = (time(from), time(until));
+        for (by, filter) in [
+            (vec![Dimension::Model], &filter),
+            (vec![Dimension::Key, Dimension::Model], &NameFilter::new()),
+            (vec![Dimension::Model, Dimension::Project, Dimension::User], &NameFilter::new()),
+        ] {
+            let answer = told(&world.records.usage(from, until, &by, filter).unwrap());
+            assert_eq!(answer, recounted(&records, from, until, &by, filter), "{from} {until} {by:?}");
+        }
+    }
+}
