@@ -6,6 +6,7 @@ mod balance;
 mod budgets;
 mod calls;
 mod checks;
+mod details;
 mod export;
 mod keys;
 mod kill;
@@ -61,6 +62,7 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(kill::routes())
         .merge(simulate::routes())
         .merge(requests::routes())
+        .merge(details::routes())
         .merge(export::routes())
         .merge(usage::routes())
         .merge(reservations::routes())

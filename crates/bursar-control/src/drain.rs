@@ -87,6 +87,9 @@ impl Drainer {
                 batch.push((*seq, record));
             }
         }
+        if !self.watcher.keeps_records() {
+            batch.clear();
+        }
         self.records.drain(&batch, drained.upto)?;
         let totals: Vec<KeyUse> = totals.into_values().collect();
         self.settings.add_totals(&totals, drained.upto.number())?;

@@ -16,6 +16,7 @@ mod observer;
 mod page;
 mod problem;
 mod reports;
+pub mod retention;
 pub mod simulate;
 mod state;
 pub mod throttle;

@@ -108,6 +108,7 @@ pub(crate) async fn answer(Shared(state): Shared<Arc<State>>) -> ([(HeaderName, 
     let on = state.governor.kills().list(state.now()).len();
     text.push_str(&format!("# TYPE bursar_kill_active gauge\nbursar_kill_active {on}\n"));
     throttled(&state, &mut text);
+    kept(&state, &mut text);
     text.push_str("# EOF\n");
     ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
 }
@@ -153,6 +154,17 @@ fn budgets(state: &State, text: &mut String) {
             "bursar_cost_usd_total{{basis=\"{basis}\",provider=\"{provider}\",model=\"{model}\"}} {usd}"
         );
     }
+}
+
+/// What requests leave behind: attempts that nobody ends, and headers and bodies that found no room.
+fn kept(state: &State, text: &mut String) {
+    use std::fmt::Write as _;
+    let _ = writeln!(text, "# TYPE bursar_stale_requests gauge");
+    if let Some(stale) = crate::reports::active::stale(state.governor.ledger(), state.now()) {
+        let _ = writeln!(text, "bursar_stale_requests {stale}");
+    }
+    let _ = writeln!(text, "# TYPE bursar_details_dropped counter");
+    let _ = writeln!(text, "bursar_details_dropped_total {}", state.governor.capturer().dropped());
 }
 
 /// Whether anything of each provider is routed away from.

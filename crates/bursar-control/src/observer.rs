@@ -8,7 +8,7 @@ use bursar_govern::story::Story;
 use bursar_store::records::Record;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Records of refusals and unbilled failures that may wait for the drainer: at 1 kB each 64 MB. What comes beyond is
 /// counted and dropped: telemetry fails open.
@@ -19,13 +19,24 @@ pub struct Watcher {
     metrics: Arc<Metrics>,
     waiting: Mutex<Vec<Record>>,
     dropped: AtomicU64,
+    /// Records are switched off: nothing is kept for the drainer, and it keeps nothing of the journal.
+    off: AtomicBool,
 }
 
 impl Watcher {
     /// A watcher that counts into `metrics`.
     #[must_use]
     pub fn new(metrics: Arc<Metrics>) -> Arc<Self> {
-        Arc::new(Self { metrics, waiting: Mutex::default(), dropped: AtomicU64::new(0) })
+        Arc::new(Self { metrics, waiting: Mutex::default(), dropped: AtomicU64::new(0), off: AtomicBool::new(false) })
+    }
+    /// Switches records on or off. Counters, totals of keys and the ledger go on either way.
+    pub fn keep_records(&self, keep: bool) {
+        self.off.store(!keep, Ordering::Release);
+    }
+    /// Whether requests leave records and roll-ups.
+    #[must_use]
+    pub fn keeps_records(&self) -> bool {
+        !self.off.load(Ordering::Acquire)
     }
     /// What waits, for the drainer.
     #[must_use]
@@ -49,7 +60,7 @@ impl Observer for Watcher {
     }
     fn ended(&self, story: &Story) {
         self.metrics.count(story);
-        if story.journalled {
+        if story.journalled || !self.keeps_records() {
             return;
         }
         let mut waiting = self.waiting.lock();

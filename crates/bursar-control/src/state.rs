@@ -7,6 +7,7 @@ use bursar_govern::budget::BudgetDocument;
 use bursar_govern::idempotency::Replies;
 use bursar_govern::{Directory, Governor};
 use bursar_ledger::Outcome;
+use bursar_store::bodies::Bodies;
 use bursar_store::records::Records;
 use bursar_store::settings::{BudgetRow, Change, ManagedBy, Settings, SettingsError, Stamp};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::kill::KillDesk;
 use crate::metrics::Metrics;
+use crate::retention::Retention;
 use crate::throttle::{House, Throttler};
 
 /// Everything that the control plane works on.
@@ -24,6 +26,10 @@ pub struct State {
     pub governor: Arc<Governor>,
     /// Records of requests.
     pub records: Arc<Records>,
+    /// Headers and bodies of requests.
+    pub bodies: Arc<Bodies>,
+    /// How long what is kept.
+    pub retention: Retention,
     /// What the configuration installed.
     pub installed: ArcSwap<Installed>,
     /// Numbers for `/metrics`.
@@ -60,6 +66,7 @@ impl State {
         settings: Arc<Settings>,
         governor: Arc<Governor>,
         records: Arc<Records>,
+        bodies: Arc<Bodies>,
         installed: Installed,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
@@ -67,6 +74,8 @@ impl State {
             settings,
             governor,
             records,
+            bodies,
+            retention: Retention::default(),
             installed: ArcSwap::from_pointee(installed),
             metrics,
             kill_desk: KillDesk::default(),

@@ -2,6 +2,7 @@
 
 use crate::answer::{self, Answer, Told};
 use crate::body::AnswerBody;
+use crate::capture;
 use crate::collect::{Collected, collect};
 use crate::cut;
 use crate::exchange::Worker;
@@ -213,6 +214,7 @@ async fn pass(
         story.status_code = Some(status.as_u16());
         story.upstream_request_id = answer::upstream_id(&head.headers);
         story.status = Status::Streaming;
+        capture::answered(story, &head.headers);
         if let Some(attempt) = story.attempt() {
             attempt.status_code = Some(status.as_u16());
         }
@@ -232,16 +234,19 @@ async fn pass(
         match collect(&mut upstream, timeouts.idle, Some(&mut cut)).await {
             Collected::All(bytes) => {
                 meter.feed(&bytes);
+                capture::heard(&mut sent, [&bytes]);
                 return whole(errand, sent, meter, &head.headers, status, bytes, told);
             }
             Collected::More(chunks) => ahead = chunks,
             Collected::Broken(chunks, by) => {
+                capture::heard(&mut sent, &chunks);
                 chunks.iter().for_each(|chunk| meter.feed(chunk));
                 let message = format!("the provider {}'s answer broke off", deployment.provider.name);
                 let story = sent.broken(&meter.finish(), by);
                 return fail(story, Code::UpstreamUnreachable, told.request_id, &message, errand);
             }
             Collected::Cut(chunks, by) => {
+                capture::heard(&mut sent, &chunks);
                 chunks.iter().for_each(|chunk| meter.feed(chunk));
                 let story = sent.broken(&meter.finish(), BrokenBy::Us(by.as_str()));
                 return Tried::Answered(cut_off(errand, story, told.request_id, &by));

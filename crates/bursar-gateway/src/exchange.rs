@@ -9,7 +9,7 @@ use crate::limits::CONTROL_WAIT;
 use crate::refusal;
 use crate::server::Door;
 use crate::upstream::{TlsError, Upstream};
-use crate::{Gateway, models};
+use crate::{Gateway, capture, models};
 use bursar_core::{ApiFormat, Code, Refusal};
 use bursar_govern::idempotency::Place;
 use bursar_govern::identify::{self, Caller, Claims};
@@ -118,6 +118,7 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     };
     story.attributes = caller.attributes.clone();
     story.caller = Some(caller.clone());
+    capture::begin(&governor, &mut story, &parts.headers);
     if let Err(error) = check_headers(&parts.headers) {
         return refuse(story, error.refusal(request_id));
     }
@@ -129,6 +130,7 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
         Ok(body) => body,
         Err(error) => return refuse(story, intake_refusal(error, request_id)),
     };
+    capture::asked(&mut story, &body.bytes);
     let facts = match read_facts(&route, &body.bytes) {
         Ok(facts) => facts,
         Err(error) => return refuse(story, error.refusal(request_id)),

@@ -7,6 +7,7 @@ pub mod address;
 pub mod answer;
 pub mod attempt;
 pub mod body;
+mod capture;
 mod collect;
 pub mod control;
 pub mod cut;

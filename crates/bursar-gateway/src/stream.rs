@@ -1,6 +1,7 @@
 //! A governed answer on its way to the client: each chunk is metered as it passes; the end, whatever it is, settles.
 
 use crate::body::BrokenAnswer;
+use crate::capture;
 use crate::finale::Finale;
 use bursar_core::{Refusal, RequestId};
 use bursar_govern::Governor;
@@ -247,6 +248,7 @@ impl Ending {
         self.sent.id().map_or(RequestId::from_u128(0), |id| id.request)
     }
     fn follow(&mut self, piece: &Bytes) {
+        capture::heard(&mut self.sent, [piece]);
         if let Some(finale) = self.finale.as_mut() {
             finale.passed(piece);
         }
@@ -262,6 +264,7 @@ impl Ending {
         }
         let reading = self.meter.finish();
         let last = self.finale.map(|finale| finale.write(&refusal, reading.response_id.as_deref()));
+        capture::heard(&mut self.sent, &last);
         if let Some(story) = self.sent.story() {
             story.error = Some(refusal.message.clone());
             story.refusal = Some(refusal);
@@ -276,7 +279,9 @@ impl Ending {
     /// What the stripper still holds at the end.
     fn rest(&mut self, out: &mut VecDeque<Bytes>) {
         if let Some(stripper) = self.stripper.take() {
-            out.extend(stripper.finish());
+            let rest = stripper.finish();
+            capture::heard(&mut self.sent, &rest);
+            out.extend(rest);
         }
     }
     fn end(self, broken: Option<BrokenBy>) {

@@ -1,6 +1,7 @@
 //! The governor: the one object that the gateway asks. Holds the directory, the ledger, and the lines of those who wait.
 
 use crate::calibrate::Calibrations;
+use crate::capture::Capturer;
 use crate::directory::Directory;
 use crate::identify::{Caller, Claims, identify};
 use crate::key_limits::Limiter;
@@ -27,6 +28,7 @@ pub struct Governor {
     pub(crate) calibrations: Calibrations,
     pub(crate) learned: Learned,
     kills: Kills,
+    capturer: Capturer,
     pub(crate) limiter: Arc<Limiter>,
     ports: Ports,
 }
@@ -43,6 +45,7 @@ impl Governor {
             calibrations: Calibrations::default(),
             learned: Learned::default(),
             kills: Kills::default(),
+            capturer: Capturer::default(),
             limiter: Arc::default(),
             ports,
         })
@@ -80,6 +83,11 @@ impl Governor {
     pub fn kills(&self) -> &Kills {
         &self.kills
     }
+    /// What is copied of requests beside their records.
+    #[must_use]
+    pub const fn capturer(&self) -> &Capturer {
+        &self.capturer
+    }
     /// The clock, randomness and observer.
     #[must_use]
     pub fn ports(&self) -> &Ports {
@@ -111,6 +119,9 @@ impl Governor {
             reply.note(&story);
         }
         self.leave(&mut story);
+        if let Some(draft) = story.draft.take() {
+            self.capturer.offer(story.request_id, draft);
+        }
         self.ports.observer.ended(&story);
     }
 

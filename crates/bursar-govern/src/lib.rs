@@ -6,6 +6,7 @@ pub mod admit;
 pub mod assemble;
 pub mod budget;
 pub mod calibrate;
+pub mod capture;
 pub mod directory;
 pub mod fit;
 pub mod governor;

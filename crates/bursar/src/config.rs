@@ -12,6 +12,7 @@ mod name;
 mod overrides;
 mod project;
 mod provider;
+mod records;
 mod reference;
 mod report;
 mod section;
@@ -32,6 +33,7 @@ pub(crate) use mistake::nearest;
 pub use model::{Deployment, Model, Price};
 pub use project::{Project, User};
 pub use provider::{Credential, Credentials, Provider};
+pub use records::{Records, Retention};
 pub use reference::reference;
 pub use report::{Report, ReportItem};
 pub use server::{Ledger, Server, default_listen};
@@ -39,8 +41,8 @@ pub use surroundings::{Environment, Secret, SecretRef, Surroundings};
 pub use throttle::Throttle;
 pub use value::{Limit, Period, Suspense, Threshold, duration_s};
 pub use words::{
-    Billing, Durability, Fit, Hold, KeyKind, Missing, Mode, OnExpiry, Projection, RefusalStatus,
-    UnknownModelPolicy, Weekday,
+    Billing, Durability, Fit, Hold, KeyKind, Missing, Mode, OnExpiry, Projection, RecordLevel,
+    RefusalStatus, UnknownModelPolicy, Weekday,
 };
 
 use bursar_core::Attribute;
@@ -90,6 +92,8 @@ pub const SECTIONS: &[Field] = &[
         "",
         "When Bursar re-routes away from a provider whose projected spend is too high.",
     ),
+    Field::new("records", Takes::Table(records::FIELDS), "", "What is kept of requests."),
+    Field::new("retention", Takes::Table(records::RETENTION_FIELDS), "", "How long it is kept."),
 ];
 
 /// The whole configuration, checked. What is in it is consistent: references resolve, secrets were there.
@@ -113,6 +117,10 @@ pub struct Config {
     pub budgets: Vec<Budget>,
     /// `[throttle]`
     pub throttle: Throttle,
+    /// `[records]`
+    pub records: Records,
+    /// `[retention]`
+    pub retention: Retention,
 }
 
 /// A configuration that can be used, and what is odd about it.
@@ -159,6 +167,8 @@ impl Config {
         let server = one(&sections, "server", server::SERVER_FIELDS, reading);
         let ledger = one(&sections, "ledger", server::LEDGER_FIELDS, reading);
         let throttle = one(&sections, "throttle", throttle::FIELDS, reading);
+        let records = one(&sections, "records", records::FIELDS, reading);
+        let retention = one(&sections, "retention", records::RETENTION_FIELDS, reading);
         let providers = named(&sections, "providers", provider::FIELDS, reading);
         let models = named(&sections, "models", model::FIELDS, reading);
         let projects = named(&sections, "projects", project::PROJECT_FIELDS, reading);
@@ -212,6 +222,8 @@ impl Config {
                 .collect(),
             budgets: budgets.into_iter().map(|read| read.budget).collect(),
             throttle: throttle::read(throttle.as_ref(), reading),
+            records: records::read(records.as_ref(), reading),
+            retention: records::read_retention(retention.as_ref(), reading),
         }
     }
 

@@ -4,6 +4,7 @@ pub(crate) mod budgets;
 mod control;
 mod first_start;
 mod install;
+mod keeping;
 mod kill_watch;
 pub mod local;
 mod reconcile;

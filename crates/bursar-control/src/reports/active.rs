@@ -6,6 +6,7 @@ use super::query::{UsageQuery, WHOSE};
 use bursar_core::limits::RESERVATION_TTL_S;
 use bursar_core::{Attribute, Attributes, Timestamp};
 use bursar_ledger::{OpenReservation, State};
+use bursar_store::ledger::Ledger;
 use bursar_store::records::{Dimension, NameFilter, Record, Records};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -87,6 +88,13 @@ pub(crate) fn active(
         }
     }
     Ok(Active { of, held_usd: held.to_string(), items })
+}
+
+/// How many attempts are in flight past their deadline, which the next sweep puts into suspense; `None`: the ledger cannot
+/// be asked. Strictly more than [`RESERVATION_TTL_S`] without progress; nothing is changed by looking.
+pub(crate) fn stale(ledger: &Ledger, now: Timestamp) -> Option<usize> {
+    let open = ledger.open_reservations().ok()?;
+    Some(open.iter().filter(|open| open.state == State::Live && open.until.is_some_and(|until| until < now)).count())
 }
 
 fn has_names(attributes: Option<&Attributes>, filter: &NameFilter) -> bool {

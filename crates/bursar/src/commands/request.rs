@@ -13,7 +13,7 @@ pub(crate) enum Command {
     /// List requests, newest first
     List(Box<List>),
     /// Show the record of a request
-    Show(Named),
+    Show(Show),
 }
 
 /// Which request.
@@ -23,6 +23,16 @@ pub(crate) struct Named {
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) server: Server,
+}
+
+/// Which request, and what of it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Show {
+    #[command(flatten)]
+    named: Named,
+    /// What was said instead of the record: headers and bodies, where `records.level` kept them
+    #[arg(long)]
+    body: bool,
 }
 
 /// Which requests.
@@ -71,9 +81,10 @@ pub(crate) struct List {
 /// Runs one of them.
 pub(crate) fn run(command: Command, context: &mut Context<'_>) -> Result<(), Failure> {
     match command {
-        Command::Show(named) => {
+        Command::Show(Show { named, body }) => {
             let client = context.client(named.server.url.as_deref())?;
-            let record = client.get(&format!("/requests/{}", segment(&named.id)), &[])?;
+            let part = if body { "/body" } else { "" };
+            let record = client.get(&format!("/requests/{}{part}", segment(&named.id)), &[])?;
             shared::show(context, &record, |record| serde_json::to_string_pretty(record).unwrap_or_default())
         }
         Command::List(list) => {

@@ -3,6 +3,7 @@
 use super::control::ControlPlane;
 use super::first_start::{FirstStartError, admin_token};
 use super::install::{InstallError, install};
+use super::keeping::{self, Keeping};
 use super::kill_watch::KillWatch;
 use super::reconcile::{Difference, ReconcileError, reconcile};
 use super::sealing::{SealingError, sealer};
@@ -114,6 +115,7 @@ pub struct Running {
     server: Server,
     control: Arc<ControlPlane>,
     kills: KillWatch,
+    keeping: Keeping,
     replies: Arc<Replies>,
 }
 
@@ -140,8 +142,17 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let ports = Ports { clock: Arc::new(clock), random: Arc::new(random), observer };
     let governor = Governor::new(Directory::default(), Arc::clone(&ledger), ports);
     governor.learned().read(&records);
-    let state =
-        State::new(Arc::clone(&settings), Arc::clone(&governor), Arc::clone(&records), installed, metrics);
+    let bodies = keeping::bodies(data_dir, now);
+    let state = State::new(
+        Arc::clone(&settings),
+        Arc::clone(&governor),
+        Arc::clone(&records),
+        bodies,
+        installed,
+        metrics,
+    );
+    keeping::set_rules(config, &state);
+    watcher.keep_records(config.records.enabled);
     state.publish()?;
     // Who was throttled before is throttled again before the first request.
     state.throttle.set_rules(throttle_rules(config));
@@ -152,6 +163,7 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let replies = Replies::start(Arc::clone(&state.settings), sealer).map_err(ServeError::Thread)?;
     state.repeat_by(Arc::clone(&replies));
     let kills = KillWatch::start(&state, data_dir).map_err(ServeError::Thread)?;
+    let keeping = Keeping::start(&state, config.retention.tend_s).map_err(ServeError::Thread)?;
     let control = ControlPlane::start(&state, drainer).map_err(ServeError::Thread)?;
 
     let (listener, address) = listen(config.server.listen)?;
@@ -188,6 +200,7 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
         server,
         control,
         kills,
+        keeping,
         replies,
     })
 }
@@ -202,6 +215,7 @@ pub fn reload(config: &Config, surroundings: &Surroundings<'_>, state: &State) -
     reconcile(&state.settings, config, surroundings, &random, now)?;
     state.installed.store(Arc::new(installed));
     state.throttle.set_rules(throttle_rules(config));
+    keeping::set_rules(config, state);
     Ok(())
 }
 
@@ -232,6 +246,7 @@ impl Running {
         self.control.shutdown();
         self.replies.shutdown();
         self.kills.shutdown();
+        self.keeping.shutdown();
         if let Err(error) = self.state.tend_kills() {
             tracing::error!(%error, "the last changes of kill switches are not in the audit trail");
         }
