@@ -3,6 +3,32 @@
 # reads first. Run from anywhere; `cargo fuzz` finds the corpora by the targets' names.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+# The ledger's own: recorded journals and checkpoints, and the documented configurations.
+golden="$here/../crates/bursar-store/tests/golden"
+mkdir -p "$here/corpus/journal" "$here/corpus/checkpoint" "$here/corpus/entry" "$here/corpus/configuration"
+for file in "$golden"/*/checkpoint-*; do
+    { printf '\001'; cat "$file"; } >"$here/corpus/checkpoint/$(basename "$file").whole"
+    # Its pieces: behind header (42 bytes) come length (4), checksum (4) and bytes of each.
+    python3 - "$file" "$here/corpus" <<'END'
+import pathlib, struct, sys
+data, corpus = pathlib.Path(sys.argv[1]).read_bytes(), pathlib.Path(sys.argv[2])
+at, pieces = 42, []
+while (length := struct.unpack_from("<I", data, at)[0]) > 0:
+    pieces.append(data[at + 8 : at + 8 + length])
+    at += 8 + length
+name = pathlib.Path(sys.argv[1]).name
+(corpus / "checkpoint" / f"{name}.pieces").write_bytes(b"\0" + b"".join(struct.pack("<H", len(p)) + p for p in pieces))
+(corpus / "entry" / f"{name}.entries").write_bytes(b"".join(pieces))
+# A journal of them, without changes and with one.
+batch = bytes([len(pieces[:4]) | 128, 40])
+(corpus / "journal" / f"{name}.plain").write_bytes(bytes([0, 1]) + batch + b"".join(p[:160].ljust(160, b"\0") for p in pieces[:4]))
+(corpus / "journal" / f"{name}.changed").write_bytes(
+    bytes([1, 1]) + batch + b"".join(p[:160].ljust(160, b"\0") for p in pieces[:4]) + bytes([16, 2, 4, 9, 9, 9, 9]))
+END
+done
+for file in "$here"/../docs/guides/*.md "$here"/../docs/reference/configuration.md; do
+    awk -v out="$here/corpus/configuration/$(basename "$file")" '/^```toml/ { n++; on = 1; next } /^```/ { on = 0 } on { print > (out "." n) }' "$file"
+done
 data=${BURSAR_DATA:-$here/../../shared/data}
 [ -d "$data/wire" ] || { echo "SKIPPED: no $data/wire (set BURSAR_DATA)" >&2; exit 0; }
 

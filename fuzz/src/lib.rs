@@ -1,4 +1,4 @@
-//! What every fuzz target asserts about a body: the reading does not depend on how the body was cut into pieces, and
+//! What fuzz targets share. What every meter's target asserts about a body: the reading does not depend on how the body was cut into pieces, and
 //! no class is above the one it is a part of.
 
 use bursar_core::{ApiFormat, UsageClass};
@@ -68,4 +68,12 @@ pub fn hold(reading: &Reading) {
     let usage = &reading.usage;
     assert!(usage.get(UsageClass::Reasoning) <= usage.get(UsageClass::Output));
     assert!(reading.text_bytes.saturating_add(reading.media_bytes) <= reading.body_bytes);
+}
+
+/// Puts the checksum of a journal block right: the CRC32C of all of it but its first four bytes stands there.
+pub fn repair_block(file: &mut [u8], block: usize) {
+    if let Some(bytes) = file.get_mut(block * 512..block * 512 + 512) {
+        let crc = crc32c::crc32c(&bytes[4..]).to_le_bytes();
+        bytes[..4].copy_from_slice(&crc);
+    }
 }

@@ -1,17 +1,20 @@
 //! The routes of `/admin/v1` and the OpenAPI document that is generated from them.
 
+mod alerts;
 mod audit;
 mod backups;
 mod balance;
 mod budgets;
 mod calls;
 mod checks;
+mod credentials;
 mod details;
 mod export;
 mod keys;
 mod kill;
 mod ledger;
 mod prices;
+mod probe;
 mod projects;
 mod providers;
 mod reload;
@@ -20,12 +23,15 @@ mod requests;
 mod reservations;
 mod simulate;
 mod throttle;
+mod tokens;
 mod usage;
 mod usage_reports;
 mod users;
 
+pub use probe::{Probe, Probed};
+
 use crate::state::State;
-use crate::{health, idempotency, metrics};
+use crate::{access, health, idempotency, metrics};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
@@ -69,12 +75,16 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(usage_reports::routes())
         .merge(ledger::routes())
         .merge(providers::routes())
+        .merge(credentials::routes())
+        .merge(probe::routes())
         .merge(prices::routes())
         .merge(reprice::routes())
         .merge(throttle::routes())
         .merge(backups::routes())
         .merge(reload::routes())
-        .merge(audit::routes());
+        .merge(alerts::routes())
+        .merge(audit::routes())
+        .merge(tokens::routes());
     OpenApiRouter::with_openapi(Document::openapi()).nest("/admin/v1", v1).merge(balance::routes())
 }
 
@@ -89,6 +99,7 @@ pub fn router(state: Arc<State>) -> Router {
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::answer))
         .layer(from_fn_with_state(Arc::clone(&state), idempotency::repeat))
+        .layer(from_fn_with_state(Arc::clone(&state), access::guard))
         .with_state(state)
 }
 

@@ -1,12 +1,13 @@
 //! Draining: the journal's entries become records, roll-ups and totals of keys, exactly once and in order.
 
+use crate::alert::of_entries;
 use crate::observer::Watcher;
 use bursar_core::{Attribute, Timestamp, Usd};
 use bursar_ledger::{Entry, State};
 use bursar_store::journal::Seq;
-use bursar_store::ledger::{DrainError as JournalDrainError, Ledger};
+use bursar_store::ledger::{DrainError as JournalDrainError, Drained, Ledger};
 use bursar_store::records::{Record, Records, RecordsError, Status};
-use bursar_store::settings::{KeyId, KeyUse, Settings, SettingsError};
+use bursar_store::settings::{AlertSource, KeyId, KeyUse, Settings, SettingsError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -36,6 +37,8 @@ pub struct Drainer {
     settings: Arc<Settings>,
     watcher: Arc<Watcher>,
     next: Seq,
+    /// Up to here entries were looked at for alerts.
+    alerted: Seq,
     /// Up to here totals of keys were added before this start: a batch may be cut differently after it.
     counted: Seq,
     batches: u32,
@@ -55,7 +58,9 @@ impl Drainer {
         let floor = records.floor();
         ledger.drained(floor);
         let counted = Seq::new(settings.totals_floor()?);
-        Ok(Self { ledger, records, settings, watcher, next: floor.next(), counted, batches: 0 })
+        let alerted = settings.alert_cursor(AlertSource::Journal)?;
+        let alerted = Seq::new(u64::try_from(alerted).unwrap_or(0));
+        Ok(Self { ledger, records, settings, watcher, next: floor.next(), alerted, counted, batches: 0 })
     }
 
     /// Drains what is there now; whether there may be more at once. Blocks on the disk.
@@ -67,6 +72,7 @@ impl Drainer {
         if !waiting.is_empty() {
             self.records.put(&waiting)?;
         }
+        self.note_refusals()?;
         let drained = self.ledger.drain(self.next, BATCH)?;
         if drained.entries.is_empty() {
             if self.batches > 0 {
@@ -90,6 +96,8 @@ impl Drainer {
         if !self.watcher.keeps_records() {
             batch.clear();
         }
+        // Before the records: what is drained once is not looked at again.
+        self.note_alerts(&drained)?;
         self.records.drain(&batch, drained.upto)?;
         let totals: Vec<KeyUse> = totals.into_values().collect();
         self.settings.add_totals(&totals, drained.upto.number())?;
@@ -99,6 +107,25 @@ impl Drainer {
             self.checkpoint()?;
         }
         Ok(full)
+    }
+
+    /// Writes what refusals tell. What cannot be written waits.
+    fn note_refusals(&self) -> Result<(), DrainError> {
+        let alerts = self.watcher.refusals.take();
+        if let Err(error) = self.settings.note_alerts(&alerts, None) {
+            self.watcher.refusals.give_back(alerts);
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    /// Writes what entries tell, and with it how far they were looked at.
+    fn note_alerts(&mut self, drained: &Drained) -> Result<(), DrainError> {
+        let alerts = of_entries(&self.ledger, &drained.entries, self.alerted);
+        let read_to = i64::try_from(drained.upto.number()).unwrap_or(i64::MAX);
+        self.settings.note_alerts(&alerts, Some((AlertSource::Journal, read_to)))?;
+        self.alerted = self.alerted.max(drained.upto);
+        Ok(())
     }
 
     fn checkpoint(&mut self) -> Result<(), DrainError> {

@@ -3,6 +3,8 @@
 //! Invariant: nothing here can slow a request down or block it. There is no second, private API: command line and pages
 //! use what is served here.
 
+mod access;
+pub mod alert;
 mod api;
 mod auth;
 pub mod backup;
@@ -21,7 +23,8 @@ pub mod simulate;
 mod state;
 pub mod throttle;
 
-pub use api::{openapi, router};
+pub use access::access;
+pub use api::{Probe, Probed, openapi, router};
 pub use drain::{DrainError, Drainer};
 pub use kill::{EXPIRING_S, KillOrder};
 pub use metrics::Metrics;

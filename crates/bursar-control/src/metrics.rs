@@ -5,6 +5,7 @@ use axum::extract::State as Shared;
 use axum::http::{HeaderName, header};
 use bursar_core::{UsageClass, Usd};
 use bursar_govern::story::{Status, Story};
+use bursar_store::settings::Tried;
 use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -37,6 +38,13 @@ struct TokenLabels {
     model: String,
 }
 
+/// Labels of alerts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AlertLabels {
+    channel: String,
+    result: &'static str,
+}
+
 /// Cost basis, provider, model.
 type CostLabels = (&'static str, String, String);
 
@@ -46,6 +54,7 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     refusals: Family<RefusalLabels, Counter>,
     tokens: Family<TokenLabels, Counter>,
+    alerts: Family<AlertLabels, Counter>,
     /// Nano-USD: written as exact decimals, which the registry's own counters cannot.
     cost: Mutex<BTreeMap<CostLabels, i64>>,
 }
@@ -56,14 +65,26 @@ impl Default for Metrics {
         let requests = Family::default();
         let refusals = Family::default();
         let tokens = Family::default();
+        let alerts = Family::default();
         registry.register("bursar_requests", "Requests by how they ended", requests.clone());
         registry.register("bursar_refusals", "Refusals by code", refusals.clone());
         registry.register("bursar_tokens", "Tokens by class", tokens.clone());
-        Self { registry, requests, refusals, tokens, cost: Mutex::default() }
+        registry.register("bursar_alerts", "Alerts by channel and what became of a try", alerts.clone());
+        Self { registry, requests, refusals, tokens, alerts, cost: Mutex::default() }
     }
 }
 
 impl Metrics {
+    /// Counts what a try with so many alerts brought.
+    pub(crate) fn alert(&self, channel: &str, tried: &Tried, alerts: usize) {
+        let result = match tried {
+            Tried::Delivered => "delivered",
+            Tried::Again(..) => "retried",
+            Tried::GaveUp(_) => "failed",
+        };
+        let labels = AlertLabels { channel: channel.to_owned(), result };
+        self.alerts.get_or_create(&labels).inc_by(u64::try_from(alerts).unwrap_or(u64::MAX));
+    }
     /// Counts one ended request. A model that was never priced is not a label: clients could make it anything.
     pub fn count(&self, story: &Story) {
         let provider = story.attempts.last().map(|attempt| attempt.provider.clone()).unwrap_or_default();

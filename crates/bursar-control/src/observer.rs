@@ -1,5 +1,6 @@
 //! Hears of ended requests: counts them, and keeps the records that no journal entry carries for the drainer.
 
+use crate::alert::Refusals;
 use crate::metrics::Metrics;
 use bursar_govern::kill::KillEvent;
 use bursar_govern::ports::Observer;
@@ -21,13 +22,20 @@ pub struct Watcher {
     dropped: AtomicU64,
     /// Records are switched off: nothing is kept for the drainer, and it keeps nothing of the journal.
     off: AtomicBool,
+    pub(crate) refusals: Refusals,
 }
 
 impl Watcher {
     /// A watcher that counts into `metrics`.
     #[must_use]
     pub fn new(metrics: Arc<Metrics>) -> Arc<Self> {
-        Arc::new(Self { metrics, waiting: Mutex::default(), dropped: AtomicU64::new(0), off: AtomicBool::new(false) })
+        Arc::new(Self {
+            metrics,
+            waiting: Mutex::default(),
+            dropped: AtomicU64::new(0),
+            off: AtomicBool::new(false),
+            refusals: Refusals::default(),
+        })
     }
     /// Switches records on or off. Counters, totals of keys and the ledger go on either way.
     pub fn keep_records(&self, keep: bool) {
@@ -60,6 +68,7 @@ impl Observer for Watcher {
     }
     fn ended(&self, story: &Story) {
         self.metrics.count(story);
+        self.refusals.hear(story);
         if story.journalled || !self.keeps_records() {
             return;
         }

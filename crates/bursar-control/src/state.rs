@@ -13,6 +13,8 @@ use bursar_store::settings::{BudgetRow, Change, ManagedBy, Settings, SettingsErr
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::alert::AlertDesk;
+use crate::api::Probe;
 use crate::kill::KillDesk;
 use crate::metrics::Metrics;
 use crate::retention::Retention;
@@ -37,9 +39,12 @@ pub struct State {
     pub(crate) kill_desk: KillDesk,
     /// The evaluator of throttles.
     pub throttle: Throttler,
+    /// Alerts and the channels they go to.
+    pub alerts: AlertDesk,
     revision: AtomicU64,
     reload: OnceLock<Reload>,
     pub(crate) replies: OnceLock<Arc<Replies>>,
+    pub(crate) probe: OnceLock<Probe>,
 }
 
 /// Reads the configuration again and brings settings and providers in line with it; what is wrong, in words.
@@ -80,9 +85,11 @@ impl State {
             metrics,
             kill_desk: KillDesk::default(),
             throttle: Throttler::default(),
+            alerts: AlertDesk::default(),
             revision: AtomicU64::new(0),
             reload: OnceLock::new(),
             replies: OnceLock::new(),
+            probe: OnceLock::new(),
         })
     }
     /// Now, by the governor's clock.
@@ -100,6 +107,12 @@ impl State {
     pub fn repeat_by(&self, replies: Arc<Replies>) {
         if self.replies.set(replies).is_err() {
             tracing::error!("where answers are kept was set before");
+        }
+    }
+    /// Sets how providers are asked whether they answer; the first one counts.
+    pub fn probe_by(&self, probe: Probe) {
+        if self.probe.set(probe).is_err() {
+            tracing::error!("the way to ask providers was set before");
         }
     }
     /// Reads the configuration again. A configuration with mistakes leaves the old one in force.

@@ -276,6 +276,7 @@ impl Charge {
 mod tests {
     use super::*;
 
+    /// Rules: S1-07, S3-05.
     #[test]
     fn money_rounds_up_once() {
         assert_eq!(Usd::from_pico_ceil(1), Some(Usd::ONE_NANO));

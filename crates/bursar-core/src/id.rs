@@ -77,6 +77,7 @@ impl fmt::Debug for ReservationId {
 mod tests {
     use super::*;
 
+    /// Rules: S4-05.
     #[test]
     fn a_request_id_is_a_uuid_v7_in_time_order() {
         let early = RequestId::new(Timestamp::from_micros(1_000_000), u128::MAX);

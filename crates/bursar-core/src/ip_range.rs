@@ -36,6 +36,12 @@ impl IpRange {
         }
         Ok(range)
     }
+    /// Whether it holds addresses of this machine's loopback alone.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        let least = if self.first.is_ipv4() { 8 } else { 128 };
+        self.first.is_loopback() && self.bits >= least
+    }
     /// Whether an address is in it.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

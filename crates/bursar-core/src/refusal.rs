@@ -231,6 +231,7 @@ impl Refusal {
 mod tests {
     use super::*;
 
+    /// Rules: S3-01.
     #[test]
     fn codes_read_as_they_are_written_and_are_unique() {
         for code in Code::ALL {
@@ -238,6 +239,7 @@ mod tests {
         }
     }
 
+    /// Rules: S1-02.
     #[test]
     fn the_scope_decides_the_code_of_an_exhausted_window() {
         let code = |scope: &str| Code::exhausted(&Scope::parse(scope).unwrap()).as_str();

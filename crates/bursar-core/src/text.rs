@@ -61,6 +61,7 @@ pub fn count(n: u64) -> String {
 mod tests {
     use super::*;
 
+    /// Rules: S0-21.
     #[test]
     fn money_is_never_shown_as_nothing() {
         let cases = [
@@ -80,6 +81,7 @@ mod tests {
         }
     }
 
+    /// Rules: S4-68.
     #[test]
     fn counts_carry_to_the_next_unit() {
         let cases = [

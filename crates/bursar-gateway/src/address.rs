@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 /// itself: what stands before that a client may have written. A list that cannot be read leaves the address unknown.
 #[must_use]
 pub fn of_client(parts: &Parts, trusted: &[IpRange]) -> Option<IpAddr> {
-    let peer = parts.extensions.get::<SocketAddr>()?.ip().to_canonical();
+    let peer = of_peer(parts)?;
     let is_trusted = |address: IpAddr| trusted.iter().any(|range| range.contains(address));
     if !is_trusted(peer) {
         return Some(peer);
@@ -24,6 +24,12 @@ pub fn of_client(parts: &Parts, trusted: &[IpRange]) -> Option<IpAddr> {
         }
     }
     Some(nearest)
+}
+
+/// The address of the connection.
+#[must_use]
+pub fn of_peer(parts: &Parts) -> Option<IpAddr> {
+    parts.extensions.get::<SocketAddr>().map(|peer| peer.ip().to_canonical())
 }
 
 /// An address as proxies write it: bare, or with a port.

@@ -1,4 +1,4 @@
-//! The attempts of one request: admit, send, and pass the answer on, or go on to the next deployment.
+//! One attempt: send what was admitted, and pass the answer on or say what else may be done.
 
 use crate::answer::{self, Answer, Told};
 use crate::body::AnswerBody;
@@ -7,21 +7,22 @@ use crate::collect::{Collected, collect};
 use crate::cut;
 use crate::exchange::Worker;
 use crate::finale::Finale;
+use crate::health::{self, Outlook};
 use crate::intake::Body;
 use crate::refusal;
 use crate::request::{self, BuildError};
 use crate::stream::GovernedStream;
 use crate::upstream::UpstreamError;
-use bursar_core::limits::ATTEMPTS_MAX;
 use bursar_core::{Code, Refusal, RequestId};
-use bursar_govern::admit::{Admitted, Ask, NotAdmitted};
+use bursar_govern::admit::Admitted;
+use bursar_govern::circuit::Went;
 use bursar_govern::directory::Timeouts;
 use bursar_govern::fit::Wish;
 use bursar_govern::identify::Caller;
 use bursar_govern::kill::{Cut, CutBy};
 use bursar_govern::reservation::{BrokenBy, Sent};
-use bursar_govern::route::{Deployment, Skipped};
-use bursar_govern::story::{Status, Story};
+use bursar_govern::route::Deployment;
+use bursar_govern::story::{AttemptEnd, Status, Story};
 use bursar_wire::route::Framing;
 use bursar_wire::{BodyKind, Facts, Meter, SpendRoute, UsageStripper};
 use bytes::Bytes;
@@ -49,72 +50,23 @@ pub struct Errand {
 }
 
 /// What became of one attempt.
-enum Tried {
+pub(crate) enum Tried {
     /// The client has its answer.
     Answered(Answer),
-    /// Another deployment may do; if there is none, this is the answer.
-    Next(Box<Story>, Failure),
+    /// Another deployment may do, or this one later; if not, this is the answer.
+    Next(Box<Story>, Failure, Outlook),
 }
 
 /// What the client gets when no other deployment is left.
-enum Failure {
+pub(crate) enum Failure {
     /// An answer of Bursar's own.
     Own(Refusal),
     /// The provider's own error, unchanged.
     Passed(Answer),
 }
 
-/// Tries the deployments in order.
-pub async fn run(errand: Errand, mut story: Box<Story>) -> Answer {
-    let format = errand.route.format;
-    let gateway = Arc::clone(&errand.worker.gateway);
-    let governor = &gateway.governor;
-    let mut failure: Option<Failure> = None;
-    let mut left = errand.deployments.len().min(usize::from(ATTEMPTS_MAX));
-    for deployment in errand.deployments.iter().take(usize::from(ATTEMPTS_MAX)) {
-        left = left.saturating_sub(1);
-        let credential = request::choose(&deployment.provider, story.request_id);
-        let served = deployment.upstream_model.as_deref().unwrap_or(&errand.facts.model);
-        let bound = errand.facts.bound_for(served);
-        let output = errand.facts.output();
-        let has_alternative = left > 0;
-        let ask = Ask { deployment, credential, bound: &bound, output, wish: errand.wish, has_alternative };
-        let admitted = match governor.admit(story, &errand.caller, ask, &errand.gone).await {
-            Ok(admitted) => admitted,
-            Err(NotAdmitted::ClientLeft(story)) => {
-                governor.end(story, Status::Cancelled);
-                return answer::text(StatusCode::REQUEST_TIMEOUT, "the client left\n");
-            }
-            Err(NotAdmitted::Refused(story, no)) => return refusal::answer(&gateway, format, story, no),
-            Err(NotAdmitted::TryNext(told, no)) => {
-                story = told;
-                failure = Some(Failure::Own(no));
-                continue;
-            }
-        };
-        match send(&errand, deployment, credential.map(|c| &**c), admitted).await {
-            Tried::Answered(answer) => return answer,
-            Tried::Next(told, why) => {
-                story = told;
-                failure = Some(why);
-            }
-        }
-    }
-    match failure {
-        Some(Failure::Passed(answer)) => {
-            story.status_code = Some(answer.status().as_u16());
-            governor.end(story, Status::Failed);
-            answer
-        }
-        Some(Failure::Own(no)) => refusal::answer(&gateway, format, story, no),
-        None => {
-            let no = Refusal::new(Code::NoDeployment, story.request_id, "no usable deployment is left");
-            refusal::answer(&gateway, format, story, no)
-        }
-    }
-}
-
-async fn send(
+/// Sends what was admitted.
+pub(crate) async fn send(
     errand: &Errand,
     deployment: &Deployment,
     credential: Option<&bursar_govern::directory::Credential>,
@@ -161,7 +113,7 @@ async fn send(
         return Tried::Answered(answer::text(StatusCode::REQUEST_TIMEOUT, "the client left\n"));
     }
     let timeouts = deployment.provider.timeouts;
-    let sent = reservation.sent();
+    let mut sent = reservation.sent();
     let answered = tokio::select! {
         answered = errand.worker.upstream.send(upstream, timeouts.connect, timeouts.first_byte) => answered,
         by = cut.cut() => {
@@ -173,7 +125,7 @@ async fn send(
         Ok(response) => pass(errand, deployment, (sent, cut), response, told, timeouts).await,
         Err(UpstreamError::Connect(error)) => {
             tracing::warn!(provider = %deployment.provider.name, %error, "cannot connect");
-            let message = format!("the provider {} cannot be reached", deployment.provider.name);
+            let message = format!("the provider {} cannot be reached: {error}", deployment.provider.name);
             next(
                 sent.connect_failed(message.clone()),
                 Code::UpstreamUnreachable,
@@ -185,13 +137,17 @@ async fn send(
         Err(UpstreamError::Broken(error)) => {
             tracing::warn!(provider = %deployment.provider.name, %error, "broke off before an answer");
             let message = format!("the provider {} broke off before an answer", deployment.provider.name);
-            fail(sent.unknown(message.clone()), Code::UpstreamUnreachable, request_id, &message, errand)
+            sent.went(Went::Badly);
+            let story = sent.unknown(message.clone());
+            silent(story, deployment, Code::UpstreamUnreachable, request_id, &message, errand)
         }
         Err(UpstreamError::Timeout(after)) => {
             let seconds = after.as_secs();
             let message =
                 format!("the provider {} did not answer within {seconds} s", deployment.provider.name);
-            fail(sent.unknown(message.clone()), Code::UpstreamTimeout, request_id, &message, errand)
+            sent.went(Went::Badly);
+            let story = sent.unknown(message.clone());
+            silent(story, deployment, Code::UpstreamTimeout, request_id, &message, errand)
         }
     }
 }
@@ -209,6 +165,7 @@ async fn pass(
     let governor = &errand.worker.gateway.governor;
     let status = head.status;
     let now = governor.now();
+    sent.went(health::went(&deployment.provider, status, &head.headers));
     if let Some(story) = sent.story() {
         story.first_byte_at = Some(now);
         story.status_code = Some(status.as_u16());
@@ -235,7 +192,7 @@ async fn pass(
             Collected::All(bytes) => {
                 meter.feed(&bytes);
                 capture::heard(&mut sent, [&bytes]);
-                return whole(errand, sent, meter, &head.headers, status, bytes, told);
+                return whole(errand, deployment, sent, meter, &head.headers, status, bytes, told);
             }
             Collected::More(chunks) => ahead = chunks,
             Collected::Broken(chunks, by) => {
@@ -267,8 +224,10 @@ async fn pass(
 }
 
 /// A complete answer in hand: settled before its head is sent, so that the head can say what it cost.
+#[expect(clippy::too_many_arguments, reason = "an answer in its parts, each used once")]
 fn whole(
     errand: &Errand,
+    deployment: &Deployment,
     sent: Sent,
     meter: Meter,
     headers: &HeaderMap,
@@ -283,9 +242,11 @@ fn whole(
     let mut answer = Response::new(AnswerBody::whole(bytes));
     *answer.status_mut() = status;
     answer::pass_head(&mut answer, headers, &told, false);
+    let outlook = health::outlook(&deployment.provider, status, headers, &reading);
     match story {
-        Some(story) if !status.is_success() && another_may_do(status) => {
-            Tried::Next(story, Failure::Passed(answer))
+        // Where the error was billed, another try would be billed beside it.
+        Some(story) if !status.is_success() && outlook.another_may_do && is_unbilled(&story) => {
+            Tried::Next(story, Failure::Passed(answer), outlook)
         }
         Some(story) => {
             let end = if status.is_success() { story.status } else { Status::Failed };
@@ -358,6 +319,7 @@ fn cut_off(errand: &Errand, story: Option<Box<Story>>, request_id: RequestId, by
     cut::answer(&errand.worker.gateway, errand.route.format, story, request_id, by)
 }
 
+/// Nothing was billed: another deployment may do, and this one soon.
 fn next(
     story: Option<Box<Story>>,
     code: Code,
@@ -366,13 +328,29 @@ fn next(
     errand: &Errand,
 ) -> Tried {
     let refusal = Refusal::new(code, request_id, message);
+    let outlook = Outlook { another_may_do: true, soon: code == Code::UpstreamUnreachable, after: None };
     match story {
-        Some(mut story) => {
-            let provider = story.attempts.last().map(|attempt| attempt.provider.clone()).unwrap_or_default();
-            story.skipped.push(Skipped { provider, reason: "unreachable" });
-            Tried::Next(story, Failure::Own(refusal))
-        }
+        Some(story) => Tried::Next(story, Failure::Own(refusal), outlook),
         None => Tried::Answered(refusal::plain(&errand.worker.gateway, errand.route.format, &refusal)),
+    }
+}
+
+/// Nothing came after the request was sent, and whether it is billed is unknown: the end of the request, unless the
+/// operator wants another deployment asked all the same.
+fn silent(
+    story: Option<Box<Story>>,
+    deployment: &Deployment,
+    code: Code,
+    request_id: RequestId,
+    message: &str,
+    errand: &Errand,
+) -> Tried {
+    match story {
+        Some(story) if deployment.provider.next_after_silence => {
+            let outlook = Outlook { another_may_do: true, soon: false, after: None };
+            Tried::Next(story, Failure::Own(Refusal::new(code, request_id, message)), outlook)
+        }
+        story => fail(story, code, request_id, message, errand),
     }
 }
 
@@ -394,14 +372,24 @@ fn fail(
     Tried::Answered(answer::from_wire(made))
 }
 
-fn fallback(story: &Story) -> Option<String> {
-    let names: Vec<String> = story.skipped.iter().map(|s| format!("{}; {}", s.provider, s.reason)).collect();
-    (!names.is_empty()).then(|| names.join(", "))
+/// Whether the last attempt cost nothing.
+fn is_unbilled(story: &Story) -> bool {
+    story.attempts.last().is_none_or(|told| told.end == Some(AttemptEnd::Released))
 }
 
-/// Errors of a provider that another deployment may not have.
-fn another_may_do(status: StatusCode) -> bool {
-    status.is_server_error()
-        || status == StatusCode::TOO_MANY_REQUESTS
-        || status == StatusCode::REQUEST_TIMEOUT
+/// Who was passed over or failed before the attempt that runs, and why: `a; throttled, b; 503`.
+fn fallback(story: &Story) -> Option<String> {
+    let skipped = story.skipped.iter().map(|skipped| match skipped.provider.as_str() {
+        "" => format!("{}; {}", skipped.model, skipped.reason),
+        provider => format!("{provider}; {}", skipped.reason),
+    });
+    let before = story.attempts.len().saturating_sub(1);
+    let failed = story.attempts.iter().take(before).map(|told| match (told.status_code, &told.end) {
+        (Some(status), _) => format!("{}; {status}", told.provider),
+        (None, Some(AttemptEnd::Suspense)) => format!("{}; no_answer", told.provider),
+        (None, _) => format!("{}; unreachable", told.provider),
+    });
+    let mut names: Vec<String> = skipped.chain(failed).collect();
+    names.dedup();
+    (!names.is_empty()).then(|| names.join(", "))
 }

@@ -3,6 +3,8 @@
 use crate::address;
 use crate::answer::{self, Answer};
 use crate::attempt::{self, Errand};
+use crate::chain;
+use crate::default_key;
 use crate::idempotency::{self, Repeat};
 use crate::intake::{Intake, IntakeError};
 use crate::limits::CONTROL_WAIT;
@@ -13,7 +15,6 @@ use crate::{Gateway, capture, models};
 use bursar_core::{ApiFormat, Code, Refusal};
 use bursar_govern::idempotency::Place;
 use bursar_govern::identify::{self, Caller, Claims};
-use bursar_govern::route::Asked;
 use bursar_govern::story::Story;
 use bursar_wire::route::check_headers;
 use bursar_wire::{Route, SpendRoute, client_keys, read_facts, route};
@@ -42,7 +43,8 @@ impl Worker {
     /// [`TlsError`].
     pub fn new(gateway: Arc<Gateway>, door: Door) -> Result<Self, TlsError> {
         let intake = gateway.intake.clone();
-        Ok(Self { gateway, upstream: Upstream::new()?, intake, tasks: TaskTracker::new(), door })
+        let upstream = Upstream::new(gateway.proxies.clone())?;
+        Ok(Self { gateway, upstream, intake, tasks: TaskTracker::new(), door })
     }
     /// Whether this listener answers the path: which of the two planes, where each has a listener of its own.
     fn answers(&self, path: &str, controls: bool) -> bool {
@@ -147,6 +149,10 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     if let Err(refusal) = identify::permit(&caller.key, format, &facts.model, request_id) {
         return refuse(story, refusal);
     }
+    let may_fall_back = match may_fall_back(&parts.headers) {
+        Ok(may) => may,
+        Err(message) => return refuse(story, Refusal::new(Code::BadInput, request_id, message)),
+    };
     let place = match idempotency::begin(&worker, &story, &parts, &body.bytes).await {
         Repeat::First(place) => place,
         Repeat::Again(first, answer) => return idempotency::again(&worker, story, first, answer),
@@ -156,23 +162,13 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     if let Err(refusal) = governor.enter(&mut story, &caller) {
         return refuse(story, refusal);
     }
-    let directory = governor.directory();
-    let throttled = governor.throttled();
-    let found = bursar_govern::route::route(
-        &directory,
-        &throttled,
-        story.created_at,
-        &Asked {
-            key: &caller.key,
-            format,
-            model: &facts.model,
-            request_id,
-            allow_fallback: allows_fallback(&parts.headers),
-        },
-    );
+    let found = governor.route(&caller.key, &facts, may_fall_back, request_id, story.created_at);
     let found = match found {
         Ok(found) => found,
-        Err(refusal) => return refuse(story, refusal),
+        Err(none) => {
+            story.skipped = none.skipped;
+            return refuse(story, none.refusal);
+        }
     };
     story.skipped = found.skipped;
 
@@ -185,7 +181,7 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     let errand =
         Errand { worker, route, facts, caller, parts, body, wish, deployments: found.deployments, gone };
     tasks.spawn(async move {
-        let answer = idempotency::finish(place, attempt::run(errand, story).await);
+        let answer = idempotency::finish(place, chain::run(errand, story).await);
         // A client that left drops the answer here, which settles it.
         drop(tx.send(answer));
     });
@@ -214,15 +210,9 @@ async fn count_tokens(worker: &Arc<Worker>, route: &SpendRoute, parts: Parts, bo
     if let Err(refusal) = governor.not_killed(&caller, format, &facts.model, request_id) {
         return refuse(refusal);
     }
-    let directory = governor.directory();
-    let throttled = governor.throttled();
-    let found = bursar_govern::route::route(
-        &directory,
-        &throttled,
-        governor.now(),
-        &Asked { key: &caller.key, format, model: &facts.model, request_id, allow_fallback: true },
-    );
+    let found = governor.route(&caller.key, &facts, true, request_id, governor.now());
     let chosen = found
+        .map_err(|none| none.refusal)
         .and_then(|found| governor.first_not_killed(&caller, &facts.model, found.deployments, request_id));
     match chosen {
         Ok(Some(deployment)) => {
@@ -250,9 +240,12 @@ pub(crate) fn recognise(
         tags: text("x-bursar-tags"),
     };
     let keys = client_keys(&parts.headers, parts.uri.path(), parts.uri.query());
-    let presented = keys.first().map(|found| &*found.key);
+    let trusted = &worker.gateway.trusted_proxies;
+    let address = address::of_client(parts, trusted);
+    let seen = (address::of_peer(parts), address);
+    let default = || default_key::find(&worker.gateway.default_keys, &parts.headers, seen, trusted);
+    let presented = keys.first().map(|found| &*found.key).or_else(default);
     let caller = worker.gateway.governor.identify(request_id, presented, &claims)?;
-    let address = address::of_client(parts, &worker.gateway.trusted_proxies);
     identify::permit_address(&caller.key, address, request_id)?;
     Ok(caller)
 }
@@ -272,10 +265,14 @@ async fn control(worker: &Worker, mut parts: Parts, body: Incoming) -> Answer {
     }
 }
 
-/// Whether the client is content with another deployment than the first.
-fn allows_fallback(headers: &HeaderMap) -> bool {
-    let said = headers.get("x-bursar-allow-fallback").and_then(|value| value.to_str().ok());
-    !said.is_some_and(|word| word.trim().eq_ignore_ascii_case("false"))
+/// What `x-bursar-allow-fallback` says.
+fn may_fall_back(headers: &HeaderMap) -> Result<bool, &'static str> {
+    match headers.get("x-bursar-allow-fallback").map(|value| value.as_bytes().trim_ascii()) {
+        None => Ok(true),
+        Some(word) if word.eq_ignore_ascii_case(b"true") => Ok(true),
+        Some(word) if word.eq_ignore_ascii_case(b"false") => Ok(false),
+        Some(_) => Err("the value of x-bursar-allow-fallback is neither `true` nor `false`"),
+    }
 }
 
 fn note_headers(story: &mut Story, headers: &HeaderMap) {
@@ -290,7 +287,7 @@ fn intake_refusal(error: IntakeError, request_id: bursar_core::RequestId) -> Ref
     let code = match error {
         IntakeError::TooLarge => Code::BodyTooLarge,
         IntakeError::Busy => Code::ConcurrencyLimited,
-        IntakeError::Slow | IntakeError::Broken => Code::BadInput,
+        IntakeError::Slow(_) | IntakeError::Broken => Code::BadInput,
     };
     Refusal::new(code, request_id, error.to_string())
 }

@@ -1,6 +1,6 @@
 //! Reading a client's body: whole, once, under a limit per request and a cap over all.
 
-use crate::limits::BODY_IDLE;
+use crate::limits::BODY_BYTES_PER_SECOND_MIN;
 use bursar_core::limits::{REQUEST_BODIES_BYTES_MAX, REQUEST_BODY_BYTES_MAX};
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
@@ -8,7 +8,9 @@ use http::header::CONTENT_LENGTH;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 /// Why a body was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -20,8 +22,8 @@ pub enum IntakeError {
     #[error("too many large requests at once")]
     Busy,
     /// The client stopped sending.
-    #[error("the body did not arrive within {} s", BODY_IDLE.as_secs())]
-    Slow,
+    #[error("the body came too slowly: nothing for {} s, or less than 1 kB a second on the whole", .0.as_secs())]
+    Slow(Duration),
     /// The client left or broke the framing.
     #[error("the body broke off")]
     Broken,
@@ -31,6 +33,7 @@ pub enum IntakeError {
 #[derive(Clone)]
 pub struct Intake {
     room: Arc<Semaphore>,
+    wait: Duration,
 }
 
 /// A body and its share of the memory, given back when dropped.
@@ -44,10 +47,10 @@ pub struct Body {
 const UNIT: usize = 1024;
 
 impl Intake {
-    /// An empty house.
+    /// An empty house; a client may take `wait` between two parts of its body.
     #[must_use]
-    pub fn new() -> Self {
-        Self { room: Arc::new(Semaphore::new(REQUEST_BODIES_BYTES_MAX / UNIT)) }
+    pub fn new(wait: Duration) -> Self {
+        Self { room: Arc::new(Semaphore::new(REQUEST_BODIES_BYTES_MAX / UNIT)), wait }
     }
 
     /// Reads `body` to its end.
@@ -67,9 +70,13 @@ impl Intake {
         let mut first: Option<Bytes> = None;
         let mut rest = BytesMut::new();
         let mut total = 0usize;
+        let began = Instant::now();
         loop {
-            let frame = match tokio::time::timeout(BODY_IDLE, body.frame()).await {
-                Err(_) => return Err(IntakeError::Slow),
+            // The next part in time, and all so far not too slow: else a byte now and then would hold memory for days.
+            let due = began + self.wait + time_for(total);
+            let due = due.min(Instant::now() + self.wait);
+            let frame = match tokio::time::timeout_at(due, body.frame()).await {
+                Err(_) => return Err(IntakeError::Slow(self.wait)),
                 Ok(None) => break,
                 Ok(Some(Err(_))) => return Err(IntakeError::Broken),
                 Ok(Some(Ok(frame))) => frame,
@@ -106,6 +113,11 @@ impl Intake {
     }
 }
 
+/// How long a client may take for so many bytes.
+fn time_for(bytes: usize) -> Duration {
+    Duration::from_secs(u64::try_from(bytes).unwrap_or(u64::MAX) / BODY_BYTES_PER_SECOND_MIN)
+}
+
 fn merge(
     left: Option<OwnedSemaphorePermit>,
     right: Option<OwnedSemaphorePermit>,
@@ -116,11 +128,5 @@ fn merge(
             Some(left)
         }
         (left, right) => left.or(right),
-    }
-}
-
-impl Default for Intake {
-    fn default() -> Self {
-        Self::new()
     }
 }

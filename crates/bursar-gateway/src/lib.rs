@@ -8,28 +8,39 @@ pub mod answer;
 pub mod attempt;
 pub mod body;
 mod capture;
+pub mod chain;
+pub mod choose;
 mod collect;
 pub mod control;
 pub mod cut;
+pub mod default_key;
 pub mod exchange;
 pub mod finale;
 pub mod fit;
+pub mod health;
 mod idempotency;
 pub mod intake;
 pub mod limits;
 pub mod models;
+mod patience;
+pub mod probe;
+pub mod proxies;
 pub mod refusal;
 pub mod request;
+mod road;
 pub mod server;
 pub mod stream;
 pub mod upstream;
 
 use crate::control::Control;
+use crate::default_key::DefaultKey;
+use crate::proxies::Proxies;
 use bursar_core::IpRange;
 use bursar_govern::Governor;
 use bursar_govern::idempotency::Replies;
 use bursar_wire::RefusalStatus;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use server::{Door, Doors, Server, StartError};
 
@@ -47,4 +58,10 @@ pub struct Gateway {
     pub refusal_status: RefusalStatus,
     /// Proxies whose `x-forwarded-for` is believed.
     pub trusted_proxies: Vec<IpRange>,
+    /// Keys of clients that send none.
+    pub default_keys: Vec<DefaultKey>,
+    /// Proxies on the way to providers.
+    pub proxies: Proxies,
+    /// How long a client may take to send a request's head.
+    pub client_wait: Duration,
 }

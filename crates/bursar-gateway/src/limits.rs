@@ -6,10 +6,11 @@ use std::time::Duration;
 pub const POOL_IDLE: Duration = Duration::from_secs(90);
 /// Idle upstream connections per host and worker: a burst of a thousand streams finds most of its connections again.
 pub const POOL_IDLE_PER_HOST_MAX: usize = 1_024;
-/// How long a client may take to send its request head.
-pub const HEADER_READ: Duration = Duration::from_secs(30);
-/// How long a client may take between two parts of its body.
-pub const BODY_IDLE: Duration = Duration::from_secs(30);
+/// Pools of one worker, each with a connect timeout and authorities of its own: far more than there are providers; beyond
+/// it, which many reloads may reach, they begin anew.
+pub const POOLS_MAX: usize = 256;
+/// Bytes a second that a client must send of a body on the whole, beyond its first wait: a hundredth of a slow line's.
+pub const BODY_BYTES_PER_SECOND_MIN: u64 = 1_024;
 /// Answers up to this size are collected so that their cost can stand in a header; larger ones stream through.
 pub const COLLECTED_ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// Connections of one worker; beyond it new ones wait in the kernel's queue.

@@ -1,5 +1,6 @@
 //! The request that goes upstream: the client's own bytes and headers, but for the declared splices and the credential.
 
+use crate::upstream::Authorities;
 use bursar_core::{Family, RequestId};
 use bursar_govern::directory::{Credential, Credentials, Provider};
 use bursar_govern::route::Deployment;
@@ -76,6 +77,7 @@ pub fn build(
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = parts.method.clone();
     *request.uri_mut() = uri;
+    trust(&mut request, &deployment.provider);
     let headers = request.headers_mut();
     let forwards = matches!(deployment.provider.credentials, Credentials::Client);
     let theirs = if forwards { ClientCredentials::PassOn } else { ClientCredentials::TakeOff };
@@ -84,7 +86,15 @@ pub fn build(
     Ok(request)
 }
 
-fn uri(provider: &Provider, path: &str, query: Option<&str>) -> Result<Uri, BuildError> {
+/// Where a path of the family's is at the provider.
+/// Says on a request who may vouch for the provider, where the platform does not.
+pub(crate) fn trust<B>(request: &mut Request<B>, provider: &Provider) {
+    if let Some(pem) = &provider.authorities {
+        request.extensions_mut().insert(Authorities(Arc::clone(pem)));
+    }
+}
+
+pub(crate) fn uri(provider: &Provider, path: &str, query: Option<&str>) -> Result<Uri, BuildError> {
     let base = provider.base_url.trim_end_matches('/');
     // A base URL may end in the version that the family's paths begin with.
     let path = match path.strip_prefix('/').and_then(|rest| rest.split_once('/')) {
@@ -95,7 +105,8 @@ fn uri(provider: &Provider, path: &str, query: Option<&str>) -> Result<Uri, Buil
     format!("{base}{path}{query}").parse().map_err(BuildError::Url)
 }
 
-fn authorise(
+/// Puts the credential where the provider's family reads it.
+pub(crate) fn authorise(
     headers: &mut HeaderMap,
     provider: &Provider,
     credential: Option<&Credential>,

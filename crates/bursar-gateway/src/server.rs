@@ -1,7 +1,8 @@
 //! Accepting clients: current-thread workers, one per core, each with its own pool of upstream connections.
 
 use crate::exchange::{self, Worker};
-use crate::limits::{CONNECTIONS_PER_WORKER_MAX, HEADER_READ, HTTP2_STREAMS_MAX, LAST_WORDS};
+use crate::limits::{CONNECTIONS_PER_WORKER_MAX, HTTP2_STREAMS_MAX, LAST_WORDS};
+use crate::patience::Patience;
 use crate::upstream::TlsError;
 use crate::{Gateway, limits};
 use bursar_core::limits::HEADER_BYTES_MAX;
@@ -131,12 +132,14 @@ async fn serve(
                 continue;
             }
         };
+        let wait = worker.gateway.client_wait;
         let worker = Arc::clone(&worker);
         let service = service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
             request.extensions_mut().insert(peer);
             exchange::handle(Arc::clone(&worker), request)
         });
-        let connection = server_builder().serve_connection(TokioIo::new(stream), service).into_owned();
+        let stream = TokioIo::new(Patience::new(stream, wait));
+        let connection = server_builder(wait).serve_connection(stream, service).into_owned();
         let connection = connections.watch(connection);
         tasks.spawn(async move {
             if let Err(error) = connection.await {
@@ -158,12 +161,12 @@ async fn serve(
     worker.finish().await;
 }
 
-fn server_builder() -> auto::Builder<TokioExecutor> {
+fn server_builder(wait: Duration) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_READ)
+        .header_read_timeout(wait)
         .max_buf_size(HEADER_BYTES_MAX)
         .pipeline_flush(true)
         .half_close(false);
@@ -172,6 +175,6 @@ fn server_builder() -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
         .max_header_list_size(u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX))
-        .keep_alive_interval(std::time::Duration::from_secs(30));
+        .keep_alive_interval(Duration::from_secs(30));
     builder
 }

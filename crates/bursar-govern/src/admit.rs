@@ -1,6 +1,7 @@
 //! Admit: from a quote to a reservation that is durable, or to a refusal with numbers. Waits, briefly and in turn, when
 //! only requests in flight are in the way.
 
+use crate::circuits::Permit;
 use crate::directory::Credential;
 use crate::fit::{OutputLimit, Wish};
 use crate::governor::Governor;
@@ -10,7 +11,7 @@ use crate::queue::{No, Patience};
 use crate::quote::{self, AttemptQuote};
 use crate::refuse;
 use crate::reservation::{Attempt, Reservation};
-use crate::route::{Deployment, Skipped};
+use crate::route::Deployment;
 use crate::story::{AttemptStory, Story};
 use bursar_core::{
     Attribute, Attributes, Charge, Code, Refusal, RequestBound, ReservationId, Timestamp, Value,
@@ -35,6 +36,8 @@ pub struct Ask<'a> {
     pub wish: Wish,
     /// Whether another deployment is left to try: then it does not wait for a window of this one alone.
     pub has_alternative: bool,
+    /// Its place at the endpoint.
+    pub permit: Option<Permit>,
 }
 
 /// Admitted: what is held, and what the client may be told.
@@ -70,7 +73,7 @@ impl Governor {
         self: &Arc<Self>,
         mut story: Box<Story>,
         caller: &Caller,
-        ask: Ask<'_>,
+        mut ask: Ask<'_>,
         gone: &CancellationToken,
     ) -> Result<Admitted, NotAdmitted> {
         let request_id = story.request_id;
@@ -81,7 +84,7 @@ impl Governor {
         let attributes = attempt_attributes(caller, &ask, &story);
         let priced = !ask.deployment.price.row.is_free();
         if let Some(killed) = self.killed(&attributes, priced) {
-            return Err(killed.not_admitted(story, &ask.deployment.provider.name));
+            return Err(killed.not_admitted(story, ask.deployment));
         }
         let hold = Charge { requests: i64::from(!counted(&story)), ..Charge::ZERO };
         story.attributes = attributes.clone();
@@ -134,6 +137,7 @@ impl Governor {
             hold: offer.hold,
             ahead: offer.ahead,
             windows,
+            permit: ask.permit.take(),
         });
         if self.ledger().durable(seq).await.is_err() {
             let message = "the ledger cannot write; priced requests are refused until it can";
@@ -147,7 +151,7 @@ impl Governor {
             let story = reservation.release("stopped before it was sent".to_owned());
             let story = story
                 .unwrap_or_else(|| Story::begin(request_id, self.now(), bursar_core::ApiFormat::OpenAiChat));
-            return Err(killed.not_admitted(story, &ask.deployment.provider.name));
+            return Err(killed.not_admitted(story, ask.deployment));
         }
         let warnings =
             held.warnings.iter().map(|warning| (Arc::clone(&warning.name), warning.permille)).collect();
@@ -209,14 +213,18 @@ impl Governor {
         refusal: Refusal,
         ask: &Ask<'_>,
     ) -> NotAdmitted {
-        if !denial.blocking.is_empty() && denial.blocking.iter().all(|blocked| blocked.per_attempt) {
-            story
-                .skipped
-                .push(Skipped { provider: ask.deployment.provider.name.to_string(), reason: "refused" });
+        if is_of_deployment(denial) {
+            let reason = if denial.code == Code::BudgetHeld { "quota_held" } else { "quota_exhausted" };
+            story.skipped.push(ask.deployment.skipped(&story.model_asked, reason));
             return NotAdmitted::TryNext(story, refusal);
         }
         NotAdmitted::Refused(story, refusal)
     }
+}
+
+/// Whether only windows of this deployment or credential are in the way: its quota, which another does not share.
+fn is_of_deployment(denial: &Denial) -> bool {
+    !denial.blocking.is_empty() && denial.blocking.iter().all(|blocked| blocked.per_attempt)
 }
 
 /// Whether an attempt before this one carries the request's count.
@@ -249,8 +257,9 @@ fn attempt_attributes(caller: &Caller, ask: &Ask<'_>, story: &Story) -> Attribut
         attributes.set(&Attribute::Credential, credential.name.clone());
     }
     let served = ask.deployment.upstream_model.as_deref().unwrap_or(&story.model_asked);
+    let routed = ask.deployment.fallback_model.as_deref().unwrap_or(&story.model_asked);
     for (attribute, text) in [
-        (Attribute::Model, story.model_asked.as_str()),
+        (Attribute::Model, routed),
         (Attribute::ServedModel, served),
         (Attribute::ApiFormat, story.api_format.as_str()),
     ] {

@@ -3,6 +3,8 @@
 use crate::budget::BudgetDocument;
 use crate::directory::{Directory, Key, KeyKind, MaySet, Model, Project, Provider};
 use crate::keys::HashedSecret;
+use crate::seal::Sealer;
+use crate::stored;
 use bursar_core::{Attribute, Attributes, KeyLimit, Measure, Rate, Timestamp, Usd, Value};
 use bursar_ledger::{Budget, BudgetId, HoldPolicy, Mode};
 use bursar_pricing::{PriceBook, UnknownModel};
@@ -21,6 +23,8 @@ pub struct Installed {
     pub prices: Arc<PriceBook>,
     /// Rates of `unknown_model_policy = "fallback_price"` by project, input and output.
     pub fallback_prices: HashMap<Box<str>, (Rate, Rate)>,
+    /// Opens the credentials that were given through the admin API.
+    pub sealer: Option<Arc<Sealer>>,
 }
 
 /// Why stored settings make no directory.
@@ -59,6 +63,8 @@ pub fn directory(
             }),
             ..Directory::default()
         };
+    let (providers, models) = (&mut directory.providers, &mut directory.models);
+    stored::add(providers, models, &snapshot.credentials, installed.sealer.as_deref());
     for row in &snapshot.projects {
         let name = value("project", &row.name)?;
         let project = Project {

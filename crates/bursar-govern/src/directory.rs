@@ -1,9 +1,10 @@
 //! Who may ask for what, from whom: one immutable snapshot, replaced as a whole when configuration or keys change.
 
+use crate::circuit::Limits;
 use crate::keys::HashedSecret;
 use crate::seal::Secret;
 use bursar_core::{ApiFormat, Attributes, Family, IpRange, KeyLimit, Pattern, Timestamp, Value};
-use bursar_pricing::{Multipliers, PriceBook, PriceRow, UnknownModel};
+use bursar_pricing::{Billing, Multipliers, PriceBook, PriceRow, UnknownModel};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,7 +145,7 @@ impl MaySet {
 }
 
 /// Who answers: a provider with one endpoint for one family of API formats.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Provider {
     /// Its name.
     pub name: Value,
@@ -152,20 +153,29 @@ pub struct Provider {
     pub family: Family,
     /// Its base URL, without a trailing slash.
     pub base_url: Box<str>,
+    /// Who alone may vouch for it: certificates in PEM; absent: whom the platform trusts.
+    pub authorities: Option<Arc<str>>,
     /// Where the secret towards it comes from.
     pub credentials: Credentials,
     /// Whose rows of the price book apply.
     pub prices: Box<str>,
+    /// How it is paid.
+    pub billing: Billing,
     /// How long to wait for what.
     pub timeouts: Timeouts,
     /// Providers to go on to, in order.
     pub fallback: Vec<Value>,
+    /// The model to ask for when a request comes here by fallback with a model that has no price here.
+    pub fallback_model: Option<Box<str>>,
+    /// Whether a request goes on to the next deployment when this one fell silent after it was sent, although both may
+    /// be billed then.
+    pub next_after_silence: bool,
     /// Whether a complete error answer before any output may have been billed (a dated table says so per provider).
     pub bills_errors: bool,
 }
 
 /// Where the secret towards a provider comes from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Credentials {
     /// Bursar's own, one or several.
     Own(Vec<Arc<Credential>>),
@@ -186,6 +196,8 @@ pub struct Credential {
     pub weight: u32,
     /// From list cost to effective cost.
     pub multipliers: Multipliers,
+    /// How much may be asked with it.
+    pub limits: Limits,
 }
 
 /// How long to wait for what. There is no total timeout on a stream.
@@ -227,6 +239,8 @@ pub struct ModelAt {
     pub upstream_model: Option<Box<str>>,
     /// Its own price instead of the book's.
     pub price: Option<Arc<PriceRow>>,
+    /// Whether what the provider itself says it bills counts instead of usage times price.
+    pub prefers_billed: bool,
 }
 
 impl Directory {

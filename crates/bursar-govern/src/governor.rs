@@ -1,14 +1,17 @@
 //! The governor: the one object that the gateway asks. Holds the directory, the ledger, and the lines of those who wait.
 
+use crate::affinity::Affinity;
 use crate::calibrate::Calibrations;
 use crate::capture::Capturer;
-use crate::directory::Directory;
+use crate::circuits::Circuits;
+use crate::directory::{Directory, Key};
 use crate::identify::{Caller, Claims, identify};
 use crate::key_limits::Limiter;
 use crate::kill::Kills;
 use crate::learn::Learned;
 use crate::limits::WAITING_MAX;
 use crate::ports::Ports;
+use crate::route::{self, NoRoute, Route, RouteAsk};
 use crate::story::{Status, Story};
 use crate::throttled::Throttled;
 use crate::waiters::Waiters;
@@ -16,7 +19,9 @@ use arc_swap::ArcSwap;
 use bursar_core::limits::RESERVATION_TTL_S;
 use bursar_core::{Charge, Code, Refusal, RequestId, ReservationId, Timestamp};
 use bursar_ledger::{Outcome, Progress, ProvablyUnbilled, Record, Settle, SuspenseCause, WindowId};
+use bursar_pricing::PriceRow;
 use bursar_store::ledger::{Applied, Ledger, LedgerDown};
+use bursar_wire::Facts;
 use std::sync::Arc;
 
 /// Decides about requests and books what they cost.
@@ -27,6 +32,8 @@ pub struct Governor {
     pub(crate) waiters: Waiters<WindowId>,
     pub(crate) calibrations: Calibrations,
     pub(crate) learned: Learned,
+    circuits: Arc<Circuits>,
+    affinity: Affinity,
     kills: Kills,
     capturer: Capturer,
     pub(crate) limiter: Arc<Limiter>,
@@ -44,6 +51,8 @@ impl Governor {
             waiters: Waiters::new(WAITING_MAX),
             calibrations: Calibrations::default(),
             learned: Learned::default(),
+            circuits: Arc::default(),
+            affinity: Affinity::default(),
             kills: Kills::default(),
             capturer: Capturer::default(),
             limiter: Arc::default(),
@@ -64,9 +73,19 @@ impl Governor {
     pub fn throttled(&self) -> Arc<Throttled> {
         self.throttled.load_full()
     }
-    /// Replaces who is throttled as a whole; requests that are routed already go where they were routed.
+    /// Replaces what is throttled as a whole; requests routed before go where they were going.
     pub fn replace_throttled(&self, throttled: Throttled) {
         self.throttled.store(Arc::new(throttled));
+    }
+    /// The circuits of every endpoint and credential, with their events.
+    #[must_use]
+    pub fn circuits(&self) -> &Arc<Circuits> {
+        &self.circuits
+    }
+    /// Where conversations have their prompt cache.
+    #[must_use]
+    pub const fn affinity(&self) -> &Affinity {
+        &self.affinity
     }
     /// The ledger.
     #[must_use]
@@ -110,6 +129,38 @@ impl Governor {
         claims: &Claims<'_>,
     ) -> Result<Caller, Refusal> {
         identify(&self.directory.load(), self.now(), request_id, presented, claims)
+    }
+
+    /// Finds the deployments for a request of `key`.
+    ///
+    /// # Errors
+    /// As [`route::route`].
+    pub fn route(
+        &self,
+        key: &Key,
+        facts: &Facts,
+        may_fall_back: bool,
+        request_id: RequestId,
+        now: Timestamp,
+    ) -> Result<Route, Box<NoRoute>> {
+        let prompt_tokens = |row: &PriceRow| {
+            let text = facts.bound.text_tokens;
+            let learned = self.calibrations.estimate(row.id(), text);
+            // Without a learned ratio: four bytes a token, as most text has.
+            let text = if learned < text { learned } else { text / 4 };
+            text.saturating_add(facts.bound.media_tokens)
+        };
+        let ask = RouteAsk {
+            now,
+            key,
+            format: facts.format,
+            model: &facts.model,
+            needs: facts.needs,
+            prompt_tokens: &prompt_tokens,
+            may_fall_back,
+            request_id,
+        };
+        route::route(&self.directory.load(), &self.throttled.load(), &ask)
     }
 
     /// Ends a story, with `status` unless a settle has ended it already, and tells it to the observer.

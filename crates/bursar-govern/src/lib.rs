@@ -3,10 +3,15 @@
 //! Invariant: no HTTP here, no clock, no environment. The gateway brings bytes and instants; the answers are values.
 
 pub mod admit;
+pub mod affinity;
 pub mod assemble;
+pub mod backoff;
 pub mod budget;
 pub mod calibrate;
+pub mod capable;
 pub mod capture;
+pub mod circuit;
+pub mod circuits;
 pub mod directory;
 pub mod fit;
 pub mod governor;
@@ -29,6 +34,7 @@ pub mod reservation;
 pub mod route;
 pub mod seal;
 pub mod settle;
+pub mod stored;
 pub mod story;
 pub mod throttled;
 pub mod waiters;

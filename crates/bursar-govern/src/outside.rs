@@ -7,6 +7,7 @@ mod book;
 mod call;
 mod record;
 mod report;
+mod reservable;
 
 use crate::governor::Governor;
 use bursar_core::{RequestId, Timestamp, Usd};
@@ -14,9 +15,10 @@ use bursar_store::journal::Seq;
 use bursar_store::records::Record;
 use sha2::{Digest, Sha256};
 
-pub use book::{Booked, NotBooked, Reservable, SetAside};
+pub use book::{Booked, NotBooked};
 pub use call::{Call, Mistake};
 pub use report::Report;
+pub use reservable::{Reservable, SetAside};
 
 /// How far back a call may have been made, in seconds: the longest usual period, a year, and a month to be late.
 pub const CALL_AGE_MAX_S: i64 = 400 * 86_400;

@@ -1,7 +1,7 @@
 //! From a story to the record that the settle entry carries.
 
 use crate::story::{AttemptEnd, Status, Story};
-use bursar_core::{Charge, Rate, UsageClass};
+use bursar_core::{Attribute, Charge, Rate, UsageClass};
 use bursar_ledger::{HeldWindow, Record as Bytes};
 use bursar_pricing::{Cost, PriceRow, RateClass};
 use bursar_store::records::{
@@ -49,7 +49,7 @@ pub fn of(story: &Story) -> Record {
     let skipped = story.skipped.iter().map(|skipped| Attempt {
         outcome: AttemptOutcome::Skipped,
         provider: skipped.provider.clone(),
-        model: String::new(),
+        model: skipped.model.clone(),
         credential: None,
         status_code: None,
         reason: Some(skipped.reason.to_owned()),
@@ -76,10 +76,19 @@ pub fn of(story: &Story) -> Record {
     let ignored = story.caller.iter().flat_map(|caller| caller.ignored.iter().cloned());
     let lowered = story.output_limit.map(|limit| format!("output limit lowered to {limit}"));
     record.notes = lowered.into_iter().chain(story.anomalies.iter().cloned()).chain(ignored).collect();
+    if let Some(model) = routed_elsewhere(story) {
+        record.notes.push(format!("asked for {}, routed to its fallback {model}", story.model_asked));
+    }
     if story.waited_us > 0 {
         record.notes.push(format!("waited {} ms for room", story.waited_us / 1000));
     }
     record
+}
+
+/// The model of the route where it is not the one that was asked for.
+fn routed_elsewhere(story: &Story) -> Option<&str> {
+    let model = story.attributes.get(&Attribute::Model)?.as_str();
+    (!story.model_asked.is_empty() && model != story.model_asked).then_some(model)
 }
 
 fn price(story: &Story) -> Option<PriceUsed> {

@@ -1,5 +1,7 @@
 //! A reservation as a value: dropped before sending it releases, dropped after sending it charges. It cannot be forgotten.
 
+use crate::circuit::Went;
+use crate::circuits::Permit;
 use crate::governor::Governor;
 use crate::hold::Ahead;
 use crate::quote::AttemptQuote;
@@ -25,6 +27,7 @@ pub(crate) struct Attempt {
     /// How the hold grows, where less than the most is held for a stream.
     pub(crate) ahead: Option<Ahead>,
     pub(crate) windows: Vec<WindowId>,
+    pub(crate) permit: Option<Permit>,
 }
 
 /// Set aside, nothing sent. Dropping it gives the hold back.
@@ -104,10 +107,17 @@ impl Sent {
     pub fn told(&self) -> Option<&Story> {
         self.0.as_ref().map(|attempt| &*attempt.story)
     }
+    /// Tells the endpoint's circuit how it went. The first word counts; an end that was not told tells it by itself.
+    pub fn went(&mut self, went: Went) {
+        if let Some(attempt) = &mut self.0 {
+            attempt.went(went);
+        }
+    }
     /// The connection failed before a byte of the request was written.
     #[must_use]
     pub fn connect_failed(mut self, error: String) -> Option<Box<Story>> {
-        let attempt = self.0.take()?;
+        let mut attempt = self.0.take()?;
+        attempt.went(Went::Badly);
         Some(attempt.release(ProvablyUnbilled::ConnectFailed, None, Some(error)))
     }
     /// The upstream answered completely with an error before any output. Released, unless the provider bills such
@@ -133,7 +143,11 @@ impl Sent {
     /// The answer had begun and was broken off.
     #[must_use]
     pub fn broken(mut self, reading: &Reading, by: BrokenBy) -> Option<Box<Story>> {
-        Some(self.0.take()?.settle(reading, None, Some(by)))
+        let mut attempt = self.0.take()?;
+        if matches!(by, BrokenBy::Upstream | BrokenBy::Idle) {
+            attempt.went(Went::Badly);
+        }
+        Some(attempt.settle(reading, None, Some(by)))
     }
     pub(crate) fn attempt_mut(&mut self) -> Option<&mut Attempt> {
         self.0.as_mut()
@@ -156,6 +170,13 @@ impl Drop for Sent {
 }
 
 impl Attempt {
+    fn went(&mut self, went: Went) {
+        let now = self.governor.now();
+        if let Some(permit) = &mut self.permit {
+            permit.went(now, went);
+        }
+    }
+
     fn release(
         mut self,
         reason: ProvablyUnbilled,

@@ -6,7 +6,7 @@ use crate::learn::Owner;
 use crate::record;
 use crate::reservation::{Attempt, BrokenBy};
 use crate::story::{AttemptEnd, Status};
-use bursar_core::{ApiFormat, Charge, Timestamp, Usage, UsageClass};
+use bursar_core::{ApiFormat, Charge, Timestamp, Usage, UsageClass, Usd};
 use bursar_pricing::{Conditions, Cost};
 use bursar_wire::{Billed, Reading};
 
@@ -100,11 +100,17 @@ fn bill(
         estimate(calibrations, attempt, reading, reading.complete && !broken)
     };
     let several_models = stated && !reading.billed_by_model.is_empty();
-    let cost = if several_models {
+    let mut cost = if several_models {
         parts(reading, attempt, &conditions)
     } else {
         bursar_pricing::cost(row, &usage, &conditions)
     };
+    // The lines stay what usage and price say; the total is what the provider says, where the deployment says so.
+    let billed = reading.provider_cost_pico.filter(|_| stated && attempt.deployment.prefers_billed);
+    if let Some((pico, list)) = billed.and_then(|pico| Some((pico, Usd::from_pico_ceil(pico)?))) {
+        cost.list_pico = pico;
+        cost.list = list;
+    }
     let mut charge = charge(&cost, &usage, attempt);
     let estimated = !(stated || nothing);
     if estimated {

@@ -1,7 +1,8 @@
 //! Decisions in process: reserve and settle with five windows each. Figures go to docs/benchmarks.md.
 //!
 //! `cargo bench -p bursar-ledger --bench decide`, and for instructions per decision
-//! `valgrind --tool=callgrind target/release/deps/decide-* callgrind 100000`; for memory `decide-* memory 1000000`.
+//! `valgrind --tool=callgrind target/release/deps/decide-* callgrind 100000`; for memory `decide-* memory 1000000`;
+//! for times at a rate `decide-* paced 50000 5`.
 
 #![expect(
     clippy::unwrap_used,
@@ -175,6 +176,49 @@ fn bare(pairs: u32) {
     }
 }
 
+/// Two threads decide behind one mutex at a fixed rate for some seconds; each pair's time counts from when it was due, so
+/// what waits behind a pause is counted too.
+#[expect(clippy::print_stdout, reason = "a benchmark's figures go to stdout")]
+fn paced(per_second: u64, seconds: u64) {
+    let shared = std::sync::Mutex::new((engine(0), Buffer::default()));
+    let gap = Duration::from_nanos(2_000_000_000 / per_second);
+    let one = |thread: u128| {
+        let mut traffic = Traffic { next: thread << 60, ..Traffic::new() };
+        let mut nanos = Vec::new();
+        let started = Instant::now();
+        for n in 0..u32::try_from(per_second * seconds / 2).unwrap() {
+            let (due, reserve) = (started + gap * n, traffic.reserve());
+            while Instant::now() < due {
+                std::hint::spin_loop();
+            }
+            let mut guard = shared.lock().unwrap();
+            let (engine, journal) = &mut *guard;
+            pair(engine, journal, reserve);
+            drop(guard);
+            nanos.push(u64::try_from(due.elapsed().as_nanos()).unwrap());
+        }
+        nanos
+    };
+    let mut nanos: Vec<u64> = std::thread::scope(|scope| {
+        let threads = [1, 2].map(|thread| {
+            scope.spawn({
+                let one = &one;
+                move || one(thread)
+            })
+        });
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    nanos.sort_unstable();
+    let at = |permille: usize| nanos[nanos.len() * permille / 1000];
+    println!(
+        "{per_second} reserves and as many settles a second, two threads: p50 {} ns, p90 {} ns, p99 {} ns, p99.9 {} ns",
+        at(500),
+        at(900),
+        at(990),
+        at(999)
+    );
+}
+
 /// Resident bytes of this process, as Linux says.
 fn resident() -> u64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap();
@@ -230,6 +274,11 @@ fn main() {
         && word == "callgrind"
     {
         return bare(pairs.parse().unwrap());
+    }
+    if let [_, word, per_second, seconds, ..] = arguments.as_slice()
+        && word == "paced"
+    {
+        return paced(per_second.parse().unwrap(), seconds.parse().unwrap());
     }
     if let [_, word, count, ..] = arguments.as_slice()
         && word == "memory"

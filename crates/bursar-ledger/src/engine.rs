@@ -33,7 +33,7 @@ use std::collections::{HashSet, VecDeque};
 pub use effect::ReplayError;
 pub use invariants::{Broken, check_invariants};
 pub use snapshot::OpenReservation;
-pub use standings::Touched;
+pub use standings::{Current, Touched};
 
 /// Whose decision it is how much of a window a node may spend.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]

@@ -30,7 +30,7 @@ pub use codec::DecodeError;
 pub use command::{
     Adjust, AdjustmentId, Audit, Command, Extend, Progress, ProvablyUnbilled, Record, Reserve, Settle,
 };
-pub use engine::{Broken, Engine, Grants, OpenReservation, ReplayError, Touched, check_invariants};
+pub use engine::{Broken, Current, Engine, Grants, OpenReservation, ReplayError, Touched, check_invariants};
 pub use entry::{Entry, Image, Reserved, Settled, Sink, WindowIds};
 pub use jiff::civil::{Date, Weekday};
 pub use limits::{

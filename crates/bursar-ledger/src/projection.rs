@@ -87,6 +87,7 @@ mod tests {
         }
     }
 
+    /// Rules: S0-06, S0-07.
     #[test]
     fn three_ways_to_count_the_days_of_april() {
         let april = Period::utc(PeriodKind::Month);

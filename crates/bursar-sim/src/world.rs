@@ -94,6 +94,8 @@ struct World {
     life: u64,
     node: Option<Node>,
     paused_until: i64,
+    /// From when to when processes stood still.
+    pauses: Vec<(i64, i64)>,
     storm_until: i64,
     store: Store,
     book: Book,
@@ -160,6 +162,7 @@ impl World {
             life: 0,
             node: None,
             paused_until: 0,
+            pauses: Vec::new(),
             storm_until: 0,
             store: Store::default(),
             book: Book::default(),

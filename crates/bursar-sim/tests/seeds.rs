@@ -8,6 +8,7 @@ fn seeds() -> u64 {
     set.and_then(|text| text.to_str().and_then(|text| text.parse().ok())).unwrap_or(2_000)
 }
 
+/// Rules: S1-15, S1-17, S3-17.
 #[test]
 fn every_rule_holds_in_every_seed() {
     let halves = std::thread::scope(|scope| {
@@ -46,6 +47,25 @@ fn every_rule_holds_in_every_seed() {
     ] {
         assert!(count > least, "{what} {count} times");
     }
+}
+
+/// More seeds than anybody waits for, each with its own world: other ones than the quick tests'.
+#[test]
+#[ignore = "hours: make soak"]
+fn every_rule_holds_for_hours() {
+    let asked = std::env::var("BURSAR_SOAK_SEEDS").ok().and_then(|count| count.parse().ok());
+    let mut total = Counts::default();
+    for seed in (1u64 << 32..).take(asked.unwrap_or(1_000_000)) {
+        let options = Options::new(seed);
+        match run(&options) {
+            Ok(report) => total.add(&report.counts),
+            Err(violation) => {
+                let story = shrink(&options).map(|story| story.to_string());
+                panic!("seed {seed}: {violation}\n{}", story.unwrap_or_default());
+            }
+        }
+    }
+    println!("{total:#?}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Durable admits of a real ledger on a real disk, beside the raw `fdatasync` of the same disk in the same run; then
 //! recovery of a million open reservations. Prints tables. Figures go to docs/benchmarks.md.
 //!
-//! `cargo bench -p bursar-store --bench durable -- [all|admits|recovery] [DIRECTORY]`; the directory (default: the target
+//! `cargo bench -p bursar-store --bench durable -- [all|admits|round|recovery] [DIRECTORY]`; `round` is one round of
+//! admits; the directory (default: the target
 //! directory's `tmp`) decides which disk is measured.
 #![expect(
     clippy::unwrap_used,
@@ -38,25 +39,28 @@ fn main() {
     let directory = directory.join("durable-bench");
     let _old = std::fs::remove_dir_all(&directory);
     std::fs::create_dir_all(&directory).unwrap();
-    if what != "recovery" {
-        all_admits(&directory);
-    }
-    if what != "admits" {
-        recovery(&directory);
+    match what.as_str() {
+        "round" => all_admits(&directory, 1),
+        "admits" => all_admits(&directory, ROUNDS),
+        "recovery" => recovery(&directory),
+        _ => {
+            all_admits(&directory, ROUNDS);
+            recovery(&directory);
+        }
     }
     std::fs::remove_dir_all(&directory).unwrap();
 }
 
-fn all_admits(directory: &Path) {
+fn all_admits(directory: &Path, rounds: usize) {
     let workers = std::thread::available_parallelism().map_or(2, usize::from).min(8);
 
     println!(
-        "durable admits: {CALLERS} callers on {workers} threads, 5 windows each, {ROUNDS} rounds of {PER_ROUND:?}"
+        "durable admits: {CALLERS} callers on {workers} threads, 5 windows each, {rounds} rounds of {PER_ROUND:?}"
     );
     println!("| round | what | per second | p50 us | p99 us | p99.9 us | p99 / raw p99 | syncs/s |");
     println!("|---|---|---|---|---|---|---|---|");
     let mut p99s = Vec::new();
-    for round in 1..=ROUNDS {
+    for round in 1..=rounds {
         // A, B, B, A: what the disk does of its own accord hits both.
         let before = raw(directory);
         let sync = admits(directory, Durability::Sync, workers);
@@ -261,22 +265,22 @@ fn recovery(directory: &Path) {
     let memory = resident().saturating_sub(before);
     drop(ledger);
     println!("recovery of {OPEN} open reservations ({} bytes each in memory)", memory / OPEN);
-    println!("| from | opened in ms | replayed | put into suspense |");
-    println!("|---|---|---|---|");
-    let started = Instant::now();
+    println!("| from | opened in ms | of that, CPU ms (user, kernel) | replayed | put into suspense |");
+    println!("|---|---|---|---|---|");
+    let (started, before) = (Instant::now(), cpu());
     let (ledger, recovery) = open(&directory, Durability::Fast);
-    let took = started.elapsed().as_millis();
-    println!("| journal | {took} | {} | {} |", recovery.replayed, recovery.suspended.len());
+    let (took, used) = (started.elapsed().as_millis(), since(before));
+    println!("| journal | {took} | {used} | {} | {} |", recovery.replayed, recovery.suspended.len());
     let started = Instant::now();
     ledger.checkpoint().unwrap();
     let made = started.elapsed().as_millis();
     ledger.close().unwrap();
     drop(ledger);
-    let started = Instant::now();
+    let (started, before) = (Instant::now(), cpu());
     let (ledger, recovery) = open(&directory, Durability::Fast);
-    let took = started.elapsed().as_millis();
+    let (took, used) = (started.elapsed().as_millis(), since(before));
     println!(
-        "| checkpoint (made in {made} ms) | {took} | {} | {} |",
+        "| checkpoint (made in {made} ms) | {took} | {used} | {} | {} |",
         recovery.replayed,
         recovery.suspended.len()
     );
@@ -295,4 +299,18 @@ fn resident() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
     pages * 4096
+}
+
+/// CPU time of this process so far in hundredths of a second, in user and kernel mode, as Linux says: what a machine that
+/// is busy with other things changes least.
+fn cpu() -> (u64, u64) {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+    let field = |at: usize| fields.get(at).and_then(|ticks| ticks.parse().ok()).unwrap_or(0);
+    (field(11), field(12))
+}
+
+fn since(before: (u64, u64)) -> String {
+    let now = cpu();
+    format!("{} + {}", (now.0 - before.0) * 10, (now.1 - before.1) * 10)
 }

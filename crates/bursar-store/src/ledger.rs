@@ -16,6 +16,7 @@ mod error;
 mod keeper;
 mod open;
 mod repair;
+mod standings;
 mod verbs;
 mod verify;
 mod waiters;
@@ -38,7 +39,7 @@ pub use self::open::Recovery;
 pub use self::repair::{Repaired, repair};
 pub use self::verbs::{Applied, Reserved};
 pub use self::verify::{Difference, Verification, VerifyError, verify};
-pub use self::windows::{MemoryWindows, SqliteWindows, WindowStore, WindowStoreError};
+pub use self::windows::{MemoryWindows, SqliteWindows, WindowStore, WindowStoreError, is_long_past};
 pub use crate::journal::{Durability, Seq};
 
 use self::commit::Core;

@@ -27,3 +27,11 @@ pub const BUFFER_BYTES_KEPT: usize = 1024 * 1024;
 /// Entry numbers that a repair skips behind the last that it could read: more than any number that was ever given out
 /// and cannot be read any more; a segment of the default size holds less than a million entries.
 pub const SEQS_SKIPPED_BY_REPAIR: u64 = 10_000_000;
+/// Seconds for which a window's image is kept after its period: 400 days, a year and a month to look back.
+pub const WINDOW_KEPT_S_MIN: i64 = 400 * 86_400;
+/// Images of long past windows forgotten in one upkeep: a few milliseconds, and more in a day than can be made in one.
+pub const WINDOWS_FORGOTTEN_PER_TEND: usize = 1_000;
+/// Stored windows that one list looks at for those that are not in memory: a tenth of a second.
+pub const STORED_WINDOWS_EXAMINED_MAX: i64 = 20_000;
+/// Cold windows shown beside those in memory where a list is not asked for in pages: one page.
+pub const COLD_STANDINGS_MAX: usize = 1_000;

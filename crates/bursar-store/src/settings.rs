@@ -4,10 +4,12 @@
 //! Both block on the disk: call them from a thread that may wait.
 //!
 //! Invariant: no row changes without an audit entry in the same transaction, except the bookkeeping of
-//! [`Settings::add_totals`], [`Settings::touch_tokens`], [`Settings::note_throttle_events`] and the idempotency answers,
-//! which no person does.
+//! [`Settings::add_totals`], [`Settings::touch_tokens`], [`Settings::note_throttle_events`], alerts with their deliveries,
+//! and the idempotency answers, which no person does.
 //! Invariant: no secret is in an audit entry, and none is in the file but hashed or sealed by the caller.
 
+mod alert;
+mod alert_delivery;
 mod answer;
 mod audit;
 mod backup;
@@ -38,6 +40,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::sqlite::{Migration, OpenError, Schema, Synchronous, open_reader, open_writer};
 use bursar_core::Timestamp;
 
+pub use alert::{Alert, AlertEvent, AlertSource, NewAlert};
+pub use alert_delivery::{Delivery, DeliveryState, NewDelivery, Tried};
 pub use answer::{Answer, AnswerState, Began};
 pub use audit::{Action, AuditEntry, AuditFilter};
 pub use budget::BudgetRow;
@@ -65,6 +69,7 @@ static SCHEMA: Schema = Schema {
         Migration { name: "settings", sql: include_str!("settings/sql/001_settings.sql") },
         Migration { name: "throttle", sql: include_str!("settings/sql/002_throttle.sql") },
         Migration { name: "key limits", sql: include_str!("settings/sql/003_key_limits.sql") },
+        Migration { name: "alerts", sql: include_str!("settings/sql/004_alerts.sql") },
     ],
 };
 

@@ -100,6 +100,7 @@ fn child() {
     });
 }
 
+/// Rules: S1-17, S1-21.
 #[test]
 fn a_killed_process_loses_nothing_it_promised() {
     for durability in ["sync", "fast"] {

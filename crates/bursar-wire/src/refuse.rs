@@ -70,7 +70,7 @@ impl RefusalStatus {
 pub fn refuse(format: ApiFormat, refusal: &Refusal, status: RefusalStatus) -> Response {
     let status = status.of(format, refusal.code);
     let mut headers = headers(refusal.request_id);
-    if let Some(seconds) = refusal.retry_after_s.filter(|_| refusal.code.is_retryable()) {
+    if let Some(seconds) = refusal.retry_after_s {
         headers.push(("retry-after", seconds.to_string()));
     }
     let body = serde_json::to_vec(&shape::body(format, refusal, status)).unwrap_or_default();

@@ -1,8 +1,8 @@
 //! The command line: which commands there are, what they share, and how each ends.
 
 use crate::commands::{
-    backup, budget, check, completions, cost, demo, explain, export, init, key, kill, ledger, man, meter,
-    mock, price, project, provider, reload, replay, request, serve, throttle, usage, user,
+    alert, backup, budget, check, completions, cost, demo, explain, export, init, key, kill, ledger, man,
+    meter, mock, price, project, provider, reload, replay, request, serve, throttle, token, usage, user,
 };
 use crate::config::Environment;
 use crate::console::Console;
@@ -73,6 +73,12 @@ enum Command {
     /// Who is routed away from, and a person's decisions about it
     #[command(subcommand)]
     Throttle(throttle::Command),
+    /// What people were told, and whether channels work
+    #[command(subcommand)]
+    Alert(alert::Command),
+    /// Tokens of the admin API, each with a role
+    #[command(subcommand)]
+    Token(token::Command),
     /// Records of requests
     #[command(subcommand)]
     Request(request::Command),
@@ -149,6 +155,8 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<(), Failure> 
         Command::Budget(command) => budget::run(command, context),
         Command::Kill(command) => kill::run(command, context),
         Command::Throttle(command) => throttle::run(command, context),
+        Command::Alert(command) => alert::run(command, context),
+        Command::Token(command) => token::run(command, context),
         Command::Request(command) => request::run(command, context),
         Command::Export(args) => export::run(&args, context),
         Command::Explain(args) => explain::run(&args, context),

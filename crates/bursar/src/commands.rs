@@ -1,5 +1,6 @@
 //! One small file per command: its arguments and what it does.
 
+pub(crate) mod alert;
 pub(crate) mod backup;
 pub(crate) mod budget;
 pub(crate) mod check;
@@ -24,5 +25,6 @@ pub(crate) mod request;
 pub(crate) mod serve;
 pub(crate) mod shared;
 pub(crate) mod throttle;
+pub(crate) mod token;
 pub(crate) mod usage;
 pub(crate) mod user;

@@ -1,7 +1,11 @@
 //! `bursar.toml` as a checked [`Config`]: pure, from text and surroundings; every mistake is found in one pass.
 
+mod alert;
+mod authority;
 mod budget;
 mod check;
+mod credential;
+mod default_key;
 pub mod field;
 mod instant;
 mod key;
@@ -26,13 +30,17 @@ pub mod vendor;
 mod words;
 mod zone;
 
+pub use alert::{AlertChannel, AlertTarget};
+pub(crate) use authority::authorities;
 pub use budget::{Budget, Raise};
+pub use credential::Credential;
+pub use default_key::DefaultKey;
 pub use key::{Key, KeyIdentity, MaySet};
 pub use mistake::Severity;
 pub(crate) use mistake::nearest;
 pub use model::{Deployment, Model, Price};
 pub use project::{Project, User};
-pub use provider::{Credential, Credentials, Provider};
+pub use provider::{Credentials, Provider};
 pub use records::{Records, Retention};
 pub use reference::reference;
 pub use report::{Report, ReportItem};
@@ -41,8 +49,8 @@ pub use surroundings::{Environment, Secret, SecretRef, Surroundings};
 pub use throttle::Throttle;
 pub use value::{Limit, Period, Suspense, Threshold, duration_s};
 pub use words::{
-    Billing, Durability, Fit, Hold, KeyKind, Missing, Mode, OnExpiry, Projection, RecordLevel,
-    RefusalStatus, UnknownModelPolicy, Weekday,
+    AlertType, Billing, Durability, Fit, Hold, KeyKind, Language, MailSecurity, Missing, Mode, OnExpiry,
+    Projection, RecordLevel, RefusalStatus, UnknownModelPolicy, Weekday,
 };
 
 use bursar_core::Attribute;
@@ -94,6 +102,7 @@ pub const SECTIONS: &[Field] = &[
     ),
     Field::new("records", Takes::Table(records::FIELDS), "", "What is kept of requests."),
     Field::new("retention", Takes::Table(records::RETENTION_FIELDS), "", "How long it is kept."),
+    Field::new("alerts", Takes::Named(alert::FIELDS), "", "The channels that alerts go to."),
 ];
 
 /// The whole configuration, checked. What is in it is consistent: references resolve, secrets were there.
@@ -121,6 +130,8 @@ pub struct Config {
     pub records: Records,
     /// `[retention]`
     pub retention: Retention,
+    /// `[alerts.NAME]`, by name.
+    pub alerts: Vec<AlertChannel>,
 }
 
 /// A configuration that can be used, and what is odd about it.
@@ -173,6 +184,7 @@ impl Config {
         let models = named(&sections, "models", model::FIELDS, reading);
         let projects = named(&sections, "projects", project::PROJECT_FIELDS, reading);
         let users = named(&sections, "users", project::USER_FIELDS, reading);
+        let alerts = named(&sections, "alerts", alert::FIELDS, reading);
         let keys = listed(&sections, "keys", key::FIELDS, reading);
         let budgets = listed(&sections, "budgets", budget::FIELDS, reading);
 
@@ -224,6 +236,7 @@ impl Config {
             throttle: throttle::read(throttle.as_ref(), reading),
             records: records::read(records.as_ref(), reading),
             retention: records::read_retention(retention.as_ref(), reading),
+            alerts: alerts.iter().filter_map(|(name, section)| alert::read(name, section, reading)).collect(),
         }
     }
 
@@ -233,6 +246,9 @@ impl Config {
         self.providers.iter().find(|provider| provider.name == name)
     }
 }
+
+/// Fields of `[server]` whose secrets a client lacks.
+const SERVERS_SECRETS: [&str; 3] = ["server.admin_token", "server.seal_key", "server.default_keys"];
 
 /// Reads `[server]` alone: what a client on the same machine needs, whose environment lacks the server's secrets.
 ///
@@ -260,7 +276,7 @@ pub fn read_server_alone(text: &str, file: &Path, surroundings: &Surroundings<'_
     reading
         .mistakes
         .found
-        .retain(|mistake| mistake.field != "server.admin_token" && mistake.field != "server.seal_key");
+        .retain(|mistake| !SERVERS_SECRETS.iter().any(|secret| mistake.field.starts_with(secret)));
     let is_fatal = reading.mistakes.is_fatal();
     let report = Report::new(&file.display().to_string(), text, reading.mistakes);
     match server {

@@ -1,18 +1,22 @@
 //! `bursar serve`: opens the stores, wires the planes, and ends them in order.
 
+mod alerts;
 pub(crate) mod budgets;
 mod control;
+mod edges;
 mod first_start;
 mod install;
 mod keeping;
 mod kill_watch;
 pub mod local;
+mod probing;
 mod reconcile;
 mod sealing;
-mod surroundings;
+pub(crate) mod surroundings;
 mod wiring;
 
 pub use control::ControlPlane;
+pub use edges::EdgeError;
 pub use first_start::{ADMIN_TOKEN, FirstStartError, first_key, has_keys};
 pub use install::{InstallError, install};
 pub use kill_watch::{KILL_FILE, signal_off, signal_on};

@@ -201,15 +201,29 @@ async fn show(
     Ok(Json(BudgetView::of(&row, Some(standing(&state, &row)?))?))
 }
 
-#[utoipa::path(get, path = "/budgets/{name}/windows", tag = "budgets", params(("name" = String, Path)),
-    responses((status = 200, body = List<WindowView>), (status = 404, body = Problem)))]
+#[utoipa::path(get, path = "/budgets/{name}/windows", tag = "budgets", params(("name" = String, Path), PageQuery),
+    responses((status = 200, body = List<WindowView>), (status = 400, body = Problem), (status = 404, body = Problem)))]
 async fn windows(
     _actor: Actor,
     Shared(state): Shared<Arc<State>>,
     Path(name): Path<String>,
+    Query(page): Query<PageQuery>,
 ) -> Result<Json<List<WindowView>>, Problem> {
     let row = state.settings.budget(&name)?;
-    Ok(Json(List { items: standing(&state, &row)?, next_cursor: None }))
+    let budget = assemble::budget(&row).map_err(ControlError::from)?;
+    let after = page.cursor.as_deref().map(|text| text.parse().map(bursar_ledger::WindowId));
+    let after =
+        after.transpose().map_err(|_| Problem::field("cursor", "is not one that this list gave out"))?;
+    let most = page.request().limit.clamp(1, bursar_core::limits::PAGE_MAX);
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let standings = state
+        .governor
+        .ledger()
+        .standings_after(budget.id, state.now(), after, most)
+        .map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
+    let last = standings.last().filter(|_| standings.len() >= most).and_then(|standing| standing.window);
+    let items = standings.iter().map(|standing| WindowView::of(&budget, standing)).collect();
+    Ok(Json(List { items, next_cursor: last.map(|window| window.0.to_string()) }))
 }
 
 #[utoipa::path(patch, path = "/budgets/{name}", tag = "budgets", params(("name" = String, Path)),

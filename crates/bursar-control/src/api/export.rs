@@ -39,7 +39,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     params(("format" = String, Path, description = "`csv`, `jsonl` or `focus`"), RequestQuery),
     responses((status = 200, body = String, content_type = "text/csv"), (status = 422, body = Problem)))]
 async fn chunk(
-    _actor: Actor,
+    actor: Actor,
     Shared(state): Shared<Arc<State>>,
     Path(format): Path<String>,
     Query(query): Query<RequestQuery>,
@@ -62,11 +62,12 @@ async fn chunk(
     }
     for _ in 0..PAGES_OF_A_CHUNK {
         let page = PageRequest { cursor: cursor.take(), limit: PAGE_MAX };
-        let page = state.records.list(&filter, &page).map_err(|error| match error {
+        let mut page = state.records.list(&filter, &page).map_err(|error| match error {
             bursar_store::records::RecordsError::Cursor(_) => Problem::field("cursor", error),
             other => Problem::new(StatusCode::SERVICE_UNAVAILABLE, other.to_string()),
         })?;
-        for record in &page.items {
+        for record in &mut page.items {
+            actor.reach.hide(record);
             write(format, record, &mut text);
         }
         cursor = page.next_cursor;

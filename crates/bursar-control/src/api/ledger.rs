@@ -171,15 +171,13 @@ async fn adjust(
         }
     };
     let amount = amount.map_err(|error| Problem::field("amount", error))?;
-    let standings =
-        state.governor.ledger().standing(budget.id, state.now()).map_err(|error| unavailable(&error))?;
-    let wanted = |values: &bursar_ledger::PerValues| {
-        let texts: Vec<&str> =
-            values.iter().map(|value| value.as_ref().map_or("", |value| value.as_str())).collect();
-        texts.join(",") == input.per.as_deref().unwrap_or_default()
-    };
-    let found = standings.iter().find(|standing| wanted(&standing.per));
-    let settled = found.map_or(0, |standing| standing.settled);
+    let per = per_values(input.per.as_deref().unwrap_or_default(), budget.per.len())?;
+    let (ledger, now) = (state.governor.ledger(), state.now());
+    let found = ledger
+        .wake(budget.id, &per, now)
+        .and_then(|()| ledger.standing_at(budget.id, &per, now))
+        .map_err(|error| unavailable(&error))?;
+    let settled = found.as_ref().map_or(0, |standing| standing.settled);
     let window: Option<WindowId> = found.and_then(|standing| standing.window);
     let window = window.ok_or_else(|| {
         Problem::new(
@@ -200,6 +198,21 @@ async fn adjust(
     let after = json!({ "settled": show(settled.saturating_add(amount)), "reason": input.reason });
     note(&state, &actor, &format!("budget {} window {window}", input.budget), &before, &after)?;
     Ok(done)
+}
+
+/// The values of a budget's `per` as `a,b`; an empty one is the window of those who omit it.
+fn per_values(text: &str, count: usize) -> Result<bursar_ledger::PerValues, Problem> {
+    if count == 0 && text.is_empty() {
+        return Ok(bursar_ledger::PerValues::new());
+    }
+    let value = |text: &str| match text {
+        "" => Ok(None),
+        text => bursar_core::Value::new(text).map(Some).map_err(|error| Problem::field("per", error)),
+    };
+    if count == 1 {
+        return value(text).map(|value| std::iter::once(value).collect());
+    }
+    text.split(',').map(value).collect()
 }
 
 /// An open reservation as the audit trail shows it.

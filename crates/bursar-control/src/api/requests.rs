@@ -348,7 +348,7 @@ impl RequestQuery {
 #[utoipa::path(get, path = "/requests", tag = "requests", params(RequestQuery),
     responses((status = 200, body = List<RequestView>), (status = 422, body = Problem)))]
 async fn list(
-    _actor: Actor,
+    actor: Actor,
     Shared(state): Shared<Arc<State>>,
     Query(query): Query<RequestQuery>,
 ) -> Result<Json<List<RequestView>>, Problem> {
@@ -357,19 +357,23 @@ async fn list(
         limit: query.limit.unwrap_or(PageRequest::default().limit),
     };
     let page = state.records.list(&query.filter()?, &page).map_err(|error| unavailable(&error))?;
-    Ok(Json(List::of(page, |record| RequestView::of(&state, &record))))
+    Ok(Json(List::of(page, |mut record| {
+        actor.reach.hide(&mut record);
+        RequestView::of(&state, &record)
+    })))
 }
 
 #[utoipa::path(get, path = "/requests/{id}", tag = "requests", params(("id" = String, Path)),
     responses((status = 200, body = RequestView), (status = 404, body = Problem)))]
 async fn show(
-    _actor: Actor,
+    actor: Actor,
     Shared(state): Shared<Arc<State>>,
     Path(id): Path<String>,
 ) -> Result<Json<RequestView>, Problem> {
     let missing = || Problem::new(StatusCode::NOT_FOUND, format!("no request `{id}`"));
     let known = RequestId::parse(&id).ok_or_else(missing)?;
-    let record = state.records.get(known).map_err(|error| unavailable(&error))?.ok_or_else(missing)?;
+    let mut record = state.records.get(known).map_err(|error| unavailable(&error))?.ok_or_else(missing)?;
+    actor.reach.hide(&mut record);
     Ok(Json(RequestView::of(&state, &record)))
 }
 

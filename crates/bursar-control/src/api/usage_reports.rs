@@ -230,11 +230,11 @@ async fn stand(
 #[utoipa::path(get, path = "/usage/active", tag = "usage", params(UsageQuery),
     responses((status = 200, body = active::Active), (status = 400, body = Problem)))]
 async fn in_flight(
-    _actor: Actor,
+    actor: Actor,
     Shared(state): Shared<Arc<State>>,
     Query(query): Query<UsageQuery>,
 ) -> Result<Json<active::Active>, Problem> {
-    told(state, query, |state, query| {
+    told(state, query, move |state, query| {
         let open = state.governor.ledger().open_reservations();
         let open = open.map_err(|error| ReportError::Ledger(error.to_string()))?;
         let installed = state.installed.load();
@@ -242,7 +242,8 @@ async fn in_flight(
             let provider = installed.providers.iter().find(|provider| provider.name.as_str() == name)?;
             i64::try_from(provider.timeouts.idle.as_secs()).ok()
         };
-        active::active(&state.records, open, query, state.now(), timeout_s)
+        let whole = active::active(&state.records, open, query, state.now(), timeout_s)?;
+        Ok(if actor.reach.is_bound() { whole.within() } else { whole })
     })
     .await
 }

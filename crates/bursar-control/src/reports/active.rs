@@ -21,12 +21,25 @@ const SECOND: i64 = 1_000_000;
 /// Requests in flight.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Active {
-    /// How many attempts are in flight in all.
+    /// How many attempts are in flight in all; to a bound token: how many are shown.
     pub(crate) of: usize,
     /// What they hold, USD at list price.
     pub(crate) held_usd: String,
     /// The newest of those that were asked for.
     pub(crate) items: Vec<ActiveRow>,
+}
+
+impl Active {
+    /// As somebody may know it who is not to know of the rest: counts and sums of the shown alone, without credentials.
+    pub(crate) fn within(mut self) -> Self {
+        let held = self.items.iter().filter_map(|row| bursar_core::Usd::parse(&row.held_usd).ok());
+        self.held_usd = held.fold(bursar_core::Usd::ZERO, bursar_core::Usd::saturating_add).to_string();
+        self.of = self.items.len();
+        for row in &mut self.items {
+            row.attributes.retain(|name, _| !matches!(name.as_str(), "credential" | "endpoint"));
+        }
+        self
+    }
 }
 
 /// An attempt in flight.

@@ -94,6 +94,9 @@ fn net(sums: &Sums) -> i64 {
     sums.cache_saved.saturating_sub(sums.cache_premium)
 }
 
+/// Names and what they add up to.
+type Group = (Vec<Arc<str>>, Sums);
+
 /// Tells it: of the last week unless asked otherwise.
 pub(crate) fn cache(
     records: &Records,
@@ -105,7 +108,7 @@ pub(crate) fn cache(
     let (by, filter, rows) = (query.groups()?, query.filter()?, query.page(ROWS_DEFAULT)?);
     let range = query.range(zone, now, Some(CACHE_HOURS))?;
     check_cost(&range, &by, &filter)?;
-    let completed = |by: &[Dimension]| -> Result<Vec<(Vec<Arc<str>>, Sums)>, ReportError> {
+    let completed = |by: &[Dimension]| -> Result<Vec<Group>, ReportError> {
         let used = records.usage(range.from, range.until, by, &filter)?;
         Ok(used
             .into_iter()
@@ -119,10 +122,7 @@ pub(crate) fn cache(
     });
     let mut groups = if by.is_empty() { Vec::new() } else { completed(&by)? };
     groups.sort_by_key(|(_, sums)| Reverse(net(sums)));
-    let row = |(names, sums): &(Vec<Arc<str>>, Sums)| CacheRow {
-        names: named(&by, names),
-        figures: CacheFigures::of(sums),
-    };
+    let row = |(names, sums): &Group| CacheRow { names: named(&by, names), figures: CacheFigures::of(sums) };
     Ok(CacheReport {
         from: range.from.to_string(),
         until: range.until.to_string(),

@@ -145,7 +145,7 @@ impl Throttler {
         let rows = house.settings.throttles()?;
         let known = rows.into_iter().find(|row| subject_of(row) == *subject);
         let (project, model) = (subject.project.as_deref(), subject.model.as_deref());
-        let mut row = known.clone().unwrap_or_else(|| Throttle::new(&subject.provider, project, model, now));
+        let mut row = known.unwrap_or_else(|| Throttle::new(&subject.provider, project, model, now));
         if forced.is_none() && row.forced.is_none() {
             return Err(SettingsError::NotFound {
                 object: bursar_store::settings::Object::Throttle,

@@ -175,7 +175,7 @@ impl Pass {
         self.limiter.note(self, |counts, used| match (counts, used) {
             (Counts::Per(Measure::Tokens, span), Use::Lately(count)) => count.add(now, span, charge.tokens),
             (Counts::Per(Measure::Usd, span), Use::Lately(count)) => {
-                count.add(now, span, charge.list.nanos())
+                count.add(now, span, charge.list.nanos());
             }
             (Counts::AtOnce | Counts::Per(..), Use::Lately(_) | Use::AtOnce(_)) => {}
         });

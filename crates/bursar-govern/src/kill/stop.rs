@@ -4,7 +4,7 @@ use super::Kill;
 use crate::admit::NotAdmitted;
 use crate::governor::Governor;
 use crate::identify::Caller;
-use crate::route::{Deployment, Skipped};
+use crate::route::Deployment;
 use crate::story::Story;
 use bursar_core::refusal::Stopped;
 use bursar_core::{ApiFormat, Attribute, Attributes, Code, Refusal, RequestId, Value};
@@ -108,11 +108,11 @@ impl Killed {
         }
     }
     /// As what [`Governor::admit`] answers: the next deployment where only this one is stopped.
-    pub(crate) fn not_admitted(self, mut story: Box<Story>, provider: &Value) -> NotAdmitted {
+    pub(crate) fn not_admitted(self, mut story: Box<Story>, deployment: &Deployment) -> NotAdmitted {
         let refusal = self.refusal(story.request_id);
         match self {
             Self::Stop(stop) if stop.per_attempt => {
-                story.skipped.push(Skipped { provider: provider.to_string(), reason: "killed" });
+                story.skipped.push(deployment.skipped(&story.model_asked, "killed"));
                 NotAdmitted::TryNext(story, refusal)
             }
             Self::Stop(_) | Self::Unknown => NotAdmitted::Refused(story, refusal),

@@ -11,6 +11,7 @@ use crate::slab::Slot;
 use crate::variant::Variant;
 use crate::window::{WindowId, WindowImage};
 use bursar_core::{Charge, ReservationId, Timestamp};
+use hashbrown::hash_table::Entry as TableEntry;
 use smallvec::SmallVec;
 
 /// Why an entry does not follow from the entries before it.
@@ -129,9 +130,16 @@ impl Engine {
         state: State,
         alarm: Option<Timestamp>,
     ) -> Result<(), ReplayError> {
-        if self.find(reserved.id).is_some() && !self.wrong(Variant::ForgetIds) {
-            return Err(ReplayError::ReservationTwice);
-        }
+        let forgets = self.wrong(Variant::ForgetIds);
+        let (reservations, seed) = (&self.reservations, self.seed);
+        let same =
+            |slot: &Slot| !forgets && reservations.get(*slot).is_some_and(|open| open.id == reserved.id);
+        let rehash = |slot: &Slot| reservations.get(*slot).map_or(0, |open| seed.of_reservation(open.id));
+        // One probe for both questions: a million of these are a recovery.
+        let place = match self.reservation_slots.entry(seed.of_reservation(reserved.id), same, rehash) {
+            TableEntry::Occupied(_) => return Err(ReplayError::ReservationTwice),
+            TableEntry::Vacant(place) => place,
+        };
         let slot = self.reservations.insert(Reservation {
             id: reserved.id,
             state,
@@ -142,10 +150,8 @@ impl Engine {
             alarm: Alarm::NONE,
             at: reserved.at,
         });
+        place.insert(slot);
         self.set_alarm(slot, alarm);
-        let (reservations, seed) = (&self.reservations, self.seed);
-        let rehash = |slot: &Slot| reservations.get(*slot).map_or(0, |open| seed.of_reservation(open.id));
-        self.reservation_slots.insert_unique(seed.of_reservation(reserved.id), slot, rehash);
         Ok(())
     }
     fn apply_extended(

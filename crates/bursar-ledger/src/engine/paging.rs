@@ -94,7 +94,9 @@ impl Engine {
         self.page_epoch = self.page_epoch.saturating_add(1);
         for id in windows {
             let slot = self.window_slots.remove(&id.0).ok_or(ReplayError::Window)?;
-            let window = self.windows.get(slot).ok_or(ReplayError::Window)?;
+            // What is held in it would be held nowhere.
+            let window =
+                self.windows.get(slot).filter(|window| window.open == 0).ok_or(ReplayError::Window)?;
             let hash = Self::hash_of(self.seed, window);
             if let Ok(entry) = self.window_keys.find_entry(hash, |own| *own == slot) {
                 entry.remove();

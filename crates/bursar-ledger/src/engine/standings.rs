@@ -7,7 +7,7 @@ use crate::budget::{Budget, BudgetId};
 use crate::period::Interval;
 use crate::projection::{self, Elapsed};
 use crate::standing::Standing;
-use crate::window::{PerValues, WindowId, WindowKey};
+use crate::window::{PerValues, WindowId, WindowImage, WindowKey};
 use bursar_core::{Attributes, Timestamp};
 use std::sync::Arc;
 
@@ -22,6 +22,17 @@ pub struct Touched {
     pub window: Option<WindowId>,
     /// Its numbers; all zero where nothing was counted yet or the window is in the store.
     pub standing: Standing,
+}
+
+/// What the windows of a budget have in common at an instant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Current {
+    /// The budget.
+    pub budget: BudgetId,
+    /// Which of its generations counts.
+    pub generation: u32,
+    /// The period.
+    pub interval: Interval,
 }
 
 impl Engine {
@@ -55,16 +66,61 @@ impl Engine {
         let Some(own) = self.budget_slots.get(&budget.0).and_then(|slot| self.budget(*slot)) else {
             return Vec::new();
         };
-        let interval = own.interval_at(now);
-        let windows = own.windows.iter().filter_map(|slot| self.windows.get(*slot));
-        let current =
-            windows.filter(|window| window.interval == interval && window.generation == own.generation);
-        let mut current: Vec<&Window> = current.collect();
+        let mut current: Vec<&Window> = self.current_windows(own, now).collect();
         current.sort_unstable_by_key(|window| window.id);
         if current.is_empty() && own.budget.per.is_empty() {
-            return vec![untouched(own, interval, PerValues::new(), 0, now)];
+            return vec![untouched(own, own.interval_at(now), PerValues::new(), 0, now)];
         }
         current.into_iter().map(|window| standing(own, window, now)).collect()
+    }
+    /// As [`Self::standing`], a page of it: at most `most` of the windows that were opened after `after`.
+    #[must_use]
+    pub fn standings_after(
+        &self,
+        budget: BudgetId,
+        now: Timestamp,
+        after: Option<WindowId>,
+        most: usize,
+    ) -> Vec<Standing> {
+        let Some(own) = self.budget_slots.get(&budget.0).and_then(|slot| self.budget(*slot)) else {
+            return Vec::new();
+        };
+        let later = |window: &&Window| after.is_none_or(|after| window.id > after);
+        let mut page: Vec<&Window> = self.current_windows(own, now).filter(later).collect();
+        if page.len() > most {
+            page.select_nth_unstable_by_key(most, |window| window.id);
+            page.truncate(most);
+        }
+        page.sort_unstable_by_key(|window| window.id);
+        page.into_iter().map(|window| standing(own, window, now)).collect()
+    }
+    /// What all windows of a budget whose period contains `now` have in common, in memory or not.
+    #[must_use]
+    pub fn current(&self, budget: BudgetId, now: Timestamp) -> Option<Current> {
+        let own = self.budget(*self.budget_slots.get(&budget.0)?)?;
+        Some(Current { budget, generation: own.generation, interval: own.interval_at(now) })
+    }
+    /// Where a window stands that is not in memory, by its image.
+    #[must_use]
+    pub fn standing_of_image(&self, image: &WindowImage, now: Timestamp) -> Option<Standing> {
+        let slot = *self.budget_slots.get(&image.key.budget.0)?;
+        let own = self.budget(slot)?;
+        let window = Window::from_image(image, slot, 0, &own.budget.thresholds);
+        Some(standing(own, &window, now))
+    }
+    /// Whether a window is in memory.
+    #[must_use]
+    pub fn has_window(&self, window: WindowId) -> bool {
+        self.window_slots.contains_key(&window.0)
+    }
+    fn current_windows<'a>(
+        &'a self,
+        own: &'a BudgetSlot,
+        now: Timestamp,
+    ) -> impl Iterator<Item = &'a Window> {
+        let (interval, generation) = (own.interval_at(now), own.generation);
+        let windows = own.windows.iter().filter_map(|slot| self.windows.get(*slot));
+        windows.filter(move |window| window.interval == interval && window.generation == generation)
     }
     /// What a window in memory has spent: settled and in suspense. Costs one lookup.
     #[must_use]

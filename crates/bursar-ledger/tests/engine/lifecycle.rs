@@ -11,6 +11,7 @@ fn anyone() -> Attributes {
     Attributes::new()
 }
 
+/// Rules: S3-07, S3-16.
 #[test]
 fn a_hold_becomes_the_actual_charge() {
     let mut world = World::with(&[daily(1, 100)]);
@@ -22,6 +23,7 @@ fn a_hold_becomes_the_actual_charge() {
     assert_eq!(world.counters(1), (25, 0, 0));
 }
 
+/// Rules: S1-11.
 #[test]
 fn equality_passes_and_one_more_does_not() {
     let mut world = World::with(&[daily(1, 100)]);
@@ -42,6 +44,7 @@ fn a_refusal_changes_nothing_and_is_not_remembered() {
     world.reserve(2, &anyone(), nanos(20));
 }
 
+/// Rules: S3-01, S4-30.
 #[test]
 fn a_repeated_reserve_is_never_held_twice() {
     let mut world = World::with(&[daily(1, 100)]);
@@ -58,6 +61,7 @@ fn a_repeated_reserve_is_never_held_twice() {
     assert_eq!(world.counters(1), (4, 0, 0));
 }
 
+/// Rules: S1-19, S3-01, S3-16.
 #[test]
 fn a_repeated_settle_books_once_and_another_amount_conflicts() {
     let mut world = World::with(&[daily(1, 100)]);
@@ -70,6 +74,7 @@ fn a_repeated_settle_books_once_and_another_amount_conflicts() {
     assert_eq!(world.counters(1), (4, 0, 0));
 }
 
+/// Rules: S3-17.
 #[test]
 fn only_what_is_provably_unbilled_is_given_back() {
     let mut world = World::with(&[daily(1, 100)]);
@@ -86,6 +91,7 @@ fn only_what_is_provably_unbilled_is_given_back() {
     assert!(matches!(world.release(2), Outcome::Conflict(Past { state: State::Settled, .. })));
 }
 
+/// Rules: S3-17, S4-35.
 #[test]
 fn expiry_charges_and_late_truth_corrects() {
     let mut world = World::with(&[daily(1, 100)]);
@@ -102,6 +108,7 @@ fn expiry_charges_and_late_truth_corrects() {
     assert_eq!(world.counters(1), (15, 0, 0));
 }
 
+/// Rules: S3-17, S4-35.
 #[test]
 fn progress_and_extension_renew_the_deadline() {
     let mut world = World::with(&[daily(1, 100)]);
@@ -137,6 +144,7 @@ fn a_charge_above_its_hold_is_accepted_and_itemised() {
     assert_eq!(world.refuse(2, &anyone(), nanos(1)).code, Code::BudgetPlatform);
 }
 
+/// Rules: S3-17.
 #[test]
 fn a_restart_puts_exactly_what_is_in_flight_into_suspense() {
     let mut world = World::with(&[daily(1, 100)]);

@@ -450,6 +450,7 @@ impl StateMachineTest for Machine {
 prop_state_machine! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
+    /// Rules: S1-19, S3-07.
     #[test]
     fn the_engine_agrees_with_the_model(sequential 1..120 => Machine);
 }

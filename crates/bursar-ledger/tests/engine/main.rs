@@ -7,6 +7,7 @@
 )]
 
 mod codec;
+mod judgements;
 mod lifecycle;
 mod machine;
 mod model;

@@ -145,6 +145,7 @@ fn the_window_of_a_budget_without_per_stays_while_its_period_lasts() {
     assert_eq!(world.engine.cold(world.now, 0, 100).0.len(), 1);
 }
 
+/// Rules: S1-21.
 #[test]
 fn a_snapshot_rebuilds_the_state() {
     let (mut world, mut store) = (runs(), Store::default());

@@ -21,6 +21,7 @@ fn check(kind: PeriodKind, zone: &str, at: &str, start: &str, end: &str, hours: 
     assert_eq!(bounds(kind, zone, at), (start.to_owned(), end.to_owned(), hours), "{kind:?} {zone} {at}");
 }
 
+/// Rules: S2-11.
 #[test]
 fn days_are_23_or_25_hours_where_the_clock_is_changed() {
     let day = PeriodKind::Day;
@@ -58,6 +59,7 @@ fn midnight_that_comes_twice_counts_once() {
     assert_eq!(first.0, "2006-10-29T02:30:00Z");
 }
 
+/// Rules: S2-11, S3-24.
 #[test]
 fn weeks_months_years_and_cycles() {
     let week = |start| PeriodKind::Week { start };
@@ -155,6 +157,7 @@ fn kinds() -> impl Strategy<Value = PeriodKind> {
 }
 
 proptest! {
+    /// Rules: S2-11, S3-26.
     #[test]
     fn intervals_follow_each_other_without_gap_or_overlap(
         kind in kinds(),
@@ -186,6 +189,7 @@ fn far_away_instants_do_not_break_the_calendar() {
     }
 }
 
+/// Rules: S1-20, S3-18, S3-26.
 #[test]
 fn what_is_in_flight_at_midnight_settles_into_the_day_of_its_hold() {
     let mut world = World::with(&[daily(1, 100)]);
@@ -198,6 +202,7 @@ fn what_is_in_flight_at_midnight_settles_into_the_day_of_its_hold() {
     assert_eq!((yesterday.settled, yesterday.held, yesterday.overage), (95, 0, 15));
 }
 
+/// Rules: S3-13.
 #[test]
 fn a_budget_that_does_not_renew_blocks_or_goes_away() {
     let once = |id, on_expiry| {
@@ -216,6 +221,7 @@ fn a_budget_that_does_not_renew_blocks_or_goes_away() {
     world.at("2026-03-09T08:00:00Z").reserve(4, &anyone, nanos(101));
 }
 
+/// Rules: S3-25.
 #[test]
 fn unused_room_rolls_over_once() {
     let mut budget = Budget::new(BudgetId(1), "b", bursar_core::Measure::Usd, Some(1_000), PeriodKind::Month);

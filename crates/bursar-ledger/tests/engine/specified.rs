@@ -271,7 +271,7 @@ fn a_settle_replaces_the_hold_and_counts_what_is_above_it() {
     }
 }
 
-/// Rules: S3-22, V B11.
+/// Rules: S3-21, S3-22, V B11.
 #[test]
 fn which_budgets_apply() {
     let Some(vector) = Vector::load("B11") else { return };

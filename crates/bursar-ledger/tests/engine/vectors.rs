@@ -33,11 +33,13 @@ fn check(limit: &str, used: &str, call: &str) -> Result<Option<(i64, Threshold)>
     }
 }
 
+/// Rules: S1-11, S1-13, V K04.
 #[test]
 fn k04_equality_passes() {
     assert_eq!(check("10", "9.99", "0.01"), Ok(Some((1_000, Threshold::Percent(95)))));
 }
 
+/// Rules: S1-11, S1-13, V K05.
 #[test]
 fn k05_a_little_more_is_exhausted() {
     assert_eq!(check("10", "9.99", "0.0100001"), Err(Code::BudgetProject));
@@ -47,24 +49,28 @@ fn k05_a_little_more_is_exhausted() {
     assert_eq!((numbers.settled, numbers.limit), (amount("9.99"), amount("10")));
 }
 
+/// Rules: S1-11, S1-13, V K07, V K08.
 #[test]
 fn k07_and_k08_warn_by_what_is_used_and_asked() {
     assert_eq!(check("100", "94.99", "0.01"), Ok(Some((950, Threshold::Percent(95)))));
     assert_eq!(check("100", "79.98", "0.01"), Ok(None));
 }
 
+/// Rules: S1-11, S1-13, V K10, V K11.
 #[test]
 fn k10_and_k11_a_limit_of_nothing() {
     assert_eq!(check("0", "0", "0"), Ok(None));
     assert_eq!(check("0", "0", "0.000001"), Err(Code::BudgetProject));
 }
 
+/// Rules: S1-14, V K13.
 #[test]
 fn k13_a_platform_limit_of_nothing() {
     let mut world = World::with(&[money(1, 0, PeriodKind::Day)]);
     assert_eq!(world.refuse(1, &attributes(&[]), usd("0.01")).code, Code::BudgetPlatform);
 }
 
+/// Rules: S1-20, V K17.
 #[test]
 fn k17_a_day_ends_at_midnight() {
     let mut budget = money(1, amount("10"), PeriodKind::Day).matching(attribute("project"), &["p1"]);
@@ -76,6 +82,7 @@ fn k17_a_day_ends_at_midnight() {
     assert_eq!(world.standing(1).settled, 0);
 }
 
+/// Rules: S1-15, V K19.
 #[test]
 fn k19_of_two_calls_at_once_one_passes() {
     let (mut world, p1) = project("10", "9");
@@ -84,6 +91,7 @@ fn k19_of_two_calls_at_once_one_passes() {
     assert_eq!(world.standing(1).held, amount("0.6"));
 }
 
+/// Rules: S1-09, V K22.
 #[test]
 fn k22_every_blocking_scope_is_told_narrowest_first() {
     let of = |id, word: &str| money(id, 10, PeriodKind::Day).matching(attribute(word), &["x"]);
@@ -98,6 +106,7 @@ fn k22_every_blocking_scope_is_told_narrowest_first() {
     );
 }
 
+/// Rules: S2-14, V U05, V U06.
 #[test]
 fn u05_and_u06_exhausted_is_used_at_or_above_the_limit() {
     let exhausted = |limit: &str, used: &str| {
@@ -129,6 +138,7 @@ fn cents(cents: i64) -> Charge {
     nanos(cents * CENT)
 }
 
+/// Rules: S3-11, V B02.
 #[test]
 fn b02_a_warning_with_its_percentage() {
     let mut world = team(1_000, 800, 750, Mode::Hard);
@@ -137,12 +147,14 @@ fn b02_a_warning_with_its_percentage() {
     assert_eq!(world.settle(1, cents(60)).crossings.len(), 1);
 }
 
+/// Rules: S3-11, V B03.
 #[test]
 fn b03_no_second_warning() {
     let mut world = team(1_000, 800, 810, Mode::Hard);
     assert_eq!(world.reserve(1, &attributes(&[]), cents(10)).warnings, []);
 }
 
+/// Rules: S3-10, V B05.
 #[test]
 fn b05_a_hard_budget_refuses_and_keeps_its_counter() {
     let mut world = team(1_000, 800, 950, Mode::Hard);
@@ -152,6 +164,7 @@ fn b05_a_hard_budget_refuses_and_keeps_its_counter() {
     assert_eq!((denial.room.effective, world.standing(1).settled), (Some(50 * CENT), 950 * CENT));
 }
 
+/// Rules: S3-10, V B06.
 #[test]
 fn b06_a_soft_budget_adds() {
     let mut world = team(1_000, 800, 950, Mode::Soft);
@@ -160,6 +173,7 @@ fn b06_a_soft_budget_adds() {
     assert_eq!((standing.settled, standing.over_limit), (1_050 * CENT, 50 * CENT));
 }
 
+/// Rules: S3-16, V B08, V B09.
 #[test]
 fn b08_and_b09_settle_replaces_the_hold() {
     let mut world = team(1_000, 800, 500, Mode::Hard);
@@ -175,6 +189,7 @@ fn b08_and_b09_settle_replaces_the_hold() {
     assert_eq!((standing.overage, standing.over_limit), (30 * CENT, 10 * CENT));
 }
 
+/// Rules: S3-22, V B11.
 #[test]
 fn b11_which_budgets_apply() {
     let mut only = money(1, 0, PeriodKind::Month).matching(attribute("model"), &["gpt-4o"]);
@@ -192,6 +207,7 @@ fn b11_which_budgets_apply() {
     assert_eq!(applicable("gpt-4o", "openai_chat"), ["only-4o", "chat"]);
 }
 
+/// Rules: S3-13, S3-24, V B12.
 #[test]
 fn b12_renewal_goes_to_the_period_of_now() {
     let mut world = World::with(&[money(1, 1_000 * CENT, PeriodKind::Month)]);
@@ -203,6 +219,7 @@ fn b12_renewal_goes_to_the_period_of_now() {
     assert_eq!((standing.settled, standing.held), (0, 100 * CENT));
 }
 
+/// Rules: S3-25, V B14.
 #[test]
 fn b14_rollover_never_compounds() {
     let mut budget = money(1, 1_000 * CENT, PeriodKind::Month);
@@ -219,6 +236,7 @@ fn b14_rollover_never_compounds() {
     assert_eq!(allowance, [1_000, 1_600, 2_000]);
 }
 
+/// Rules: S3-28, V B15.
 #[test]
 fn b15_burn_projection_and_days_left() {
     let mut world = World::with(&[money(1, 10_000 * CENT, PeriodKind::Month)]);
@@ -232,6 +250,7 @@ fn b15_burn_projection_and_days_left() {
     assert_eq!(standing.resets_at, Some(time("2026-05-01")));
 }
 
+/// Rules: S3-29, V B17.
 #[test]
 fn b17_the_tightest_counts() {
     let mut first = money(1, 1_000 * CENT, PeriodKind::Month);
@@ -251,6 +270,7 @@ fn b17_the_tightest_counts() {
     assert_eq!((decision.windows, decision.tightest_usd.unwrap().nanos()), (2, 0));
 }
 
+/// Rules: S3-30, V B18.
 #[test]
 fn b18_the_default_budget_of_a_user() {
     let mut world = World::with(&[money(1, 1_000 * CENT, PeriodKind::Month).per(attribute("user"))]);
@@ -264,6 +284,7 @@ fn b18_the_default_budget_of_a_user() {
     );
 }
 
+/// Rules: S3-18, V B24.
 #[test]
 fn b24_money_that_ends_after_midnight_stays_in_its_month() {
     let mut world = World::with(&[money(1, amount("10"), PeriodKind::Month)]);
@@ -274,6 +295,7 @@ fn b24_money_that_ends_after_midnight_stays_in_its_month() {
     assert_eq!(world.counters(1), (amount("0.4"), 0, 0));
 }
 
+/// Rules: S3-16, V B26.
 #[test]
 fn b26_the_second_settle_says_already_settled() {
     let mut world = World::with(&[money(1, amount("10"), PeriodKind::Month)]);
@@ -284,6 +306,7 @@ fn b26_the_second_settle_says_already_settled() {
     assert_eq!(world.standing(1).settled, amount("0.4"));
 }
 
+/// Rules: S3-11, V B27.
 #[test]
 fn b27_nothing_is_divided_by_a_limit_of_nothing() {
     let mut world = team(0, 0, 0, Mode::Hard);
@@ -295,6 +318,7 @@ fn b27_nothing_is_divided_by_a_limit_of_nothing() {
     assert_eq!(held.warnings[0].permille, None);
 }
 
+/// Rules: S3-24, V B29.
 #[test]
 fn b29_a_month_after_the_31st() {
     let mut world = World::with(&[money(1, 1_000, PeriodKind::Month)]);
@@ -315,6 +339,7 @@ fn quota(limit: Option<&str>, used: &str, call: &str) -> (bool, Option<i64>) {
     (fits, world.standing(1).remaining)
 }
 
+/// Rules: S4-37, S4-38, S4-39, V Q01.
 #[test]
 fn q01_quotas() {
     let cases = [
@@ -335,6 +360,7 @@ fn q01_quotas() {
     }
 }
 
+/// Rules: S4-40, V Q02.
 #[test]
 fn q02_a_spent_quota_admits_nothing_that_has_a_price() {
     assert!(!quota(Some("100"), "100", "0.000001").0);

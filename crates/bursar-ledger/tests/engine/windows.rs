@@ -8,6 +8,7 @@ use bursar_ledger::{
 };
 use std::sync::Arc;
 
+/// Rules: S1-19, S1-27, S3-08.
 #[test]
 fn all_windows_or_none() {
     let mut world = World::with(&[
@@ -29,6 +30,7 @@ fn all_windows_or_none() {
     );
 }
 
+/// Rules: S1-03, S1-09, S1-27, S3-01.
 #[test]
 fn a_refusal_names_every_blocking_window_and_says_what_fits() {
     let mut world = World::with(&[
@@ -56,6 +58,7 @@ fn a_refusal_names_every_blocking_window_and_says_what_fits() {
     assert_eq!(codes, [Code::BudgetPlatform, Code::BudgetHeld]);
 }
 
+/// Rules: S4-29.
 #[test]
 fn windows_that_only_an_attempt_touches_are_told_apart() {
     let mut world = World::with(&[daily(1, 10).matching(attribute("provider"), &["openai"])]);
@@ -64,6 +67,7 @@ fn windows_that_only_an_attempt_touches_are_told_apart() {
     world.reserve(2, &attributes(&[("provider", "gemini")]), nanos(11));
 }
 
+/// Rules: S4-27, S4-29.
 #[test]
 fn each_measure_and_cost_basis_counts_its_own_part() {
     let counting =
@@ -86,6 +90,7 @@ fn each_measure_and_cost_basis_counts_its_own_part() {
     assert_eq!((denial.code, denial.blocking[0].numbers.measure), (Code::BudgetPlatform, Measure::Requests));
 }
 
+/// Rules: S3-10, S3-12.
 #[test]
 fn soft_adds_and_shadow_says_what_it_would_have_refused() {
     let mut soft = daily(1, 100);
@@ -124,6 +129,7 @@ fn who_omits_an_attribute_shares_skips_or_is_refused() {
     world.reserve(5, &attributes(&[("user", "bob")]), nanos(1));
 }
 
+/// Rules: S1-11, S1-12, S3-12.
 #[test]
 fn limits_act_at_once() {
     let mut world = World::with(&[daily(1, 100)]);
@@ -184,6 +190,7 @@ fn an_older_version_is_stale() {
     assert_eq!(world.apply(Command::PutBudget(Arc::new(older))), Outcome::BudgetPut);
 }
 
+/// Rules: S1-04, S2-17, S3-11.
 #[test]
 fn thresholds_are_crossed_once_by_what_is_spent() {
     let mut budget = daily(1, 100);
@@ -247,6 +254,7 @@ fn windows_of_one_budget_are_bounded() {
     assert_eq!(held, [(Some("a".to_owned()), 10), (Some("b".to_owned()), 10), (None, 20)]);
 }
 
+/// Rules: S3-03.
 #[test]
 fn a_request_that_needs_a_budget_and_has_none_is_refused() {
     let mut world = World::with(&[daily(1, 100).matching(attribute("project"), &["alpha"])]);
@@ -257,6 +265,7 @@ fn a_request_that_needs_a_budget_and_has_none_is_refused() {
     );
 }
 
+/// Rules: S3-19.
 #[test]
 fn a_dry_run_says_the_same_and_changes_nothing() {
     let mut world = World::with(&[daily(1, amount("10"))]);
@@ -309,6 +318,7 @@ fn adjustments_are_booked_once_and_never_below_zero() {
     assert_eq!(world.apply(adjust(4, &[(9, 1)])), Outcome::Rejected(Rejection::WindowNotLoaded(WindowId(9))));
 }
 
+/// Rules: S4-37.
 #[test]
 fn budgets_are_checked_before_they_count() {
     let mut world = World::new();
@@ -339,6 +349,7 @@ fn budgets_are_checked_before_they_count() {
     world.change(5, |budget| budget.limit = Some(7));
 }
 
+/// Rules: S1-02, S3-21.
 #[test]
 fn the_scope_of_a_window_is_its_narrowest_attribute() {
     let budget = daily(1, 1).matching(attribute("project"), &["alpha"]).per(attribute("user"));

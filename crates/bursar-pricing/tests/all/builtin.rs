@@ -5,6 +5,7 @@ use bursar_pricing::{BUILT_IN, PriceBook, RateClass, file};
 
 use crate::common::{amounts, at, bill};
 
+/// Rules: S1-05, S2-20.
 #[test]
 fn every_row_is_dated_and_names_its_source() {
     let book = PriceBook::builtin();
@@ -122,6 +123,7 @@ fn the_rates_of_a_few_models_are_what_their_makers_publish() {
     assert_eq!(shown("gemini", "gemini-2.5-flash"), "input 0.03, cache_read 0.003, output 0.25");
 }
 
+/// Rules: S1-05.
 #[test]
 fn a_changed_price_keeps_its_history() {
     let history = PriceBook::builtin().history("deepseek", "deepseek-v4-pro");

@@ -45,6 +45,7 @@ fn a_row_is_written_as_it_is_read() {
     insta::assert_snapshot!(text);
 }
 
+/// Rules: S4-06.
 #[test]
 fn rows_are_found_by_name_alias_and_family_while_in_force() {
     let book = PriceBook::from_toml(FULL, "test").unwrap();
@@ -61,6 +62,7 @@ fn rows_are_found_by_name_alias_and_family_while_in_force() {
     assert_eq!(book.provider_of("claude"), None);
 }
 
+/// Rules: S1-05, S4-06.
 #[test]
 fn a_request_is_priced_by_the_row_in_force_when_it_was_sent() {
     let text = r#"
@@ -89,6 +91,7 @@ fn error(lines: &str) -> String {
     wrong.into_iter().map(|error| error.to_string()).collect::<Vec<_>>().join("; ")
 }
 
+/// Rules: S4-08, S4-11.
 #[test]
 fn errors_name_row_field_and_what_would_be_right() {
     let bad = [

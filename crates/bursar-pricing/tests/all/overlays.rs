@@ -36,6 +36,7 @@ fn price(book: &PriceBook, model: &str, date: &str) -> String {
     format!("{} {}", row.id(), amounts(&bill(row, "input 1000000, output 1000000")))
 }
 
+/// Rules: S4-08.
 #[test]
 fn a_field_that_the_overlay_does_not_state_stays() {
     let book = overlaid("[[price]]\nprovider = \"p\"\nmodel = \"m\"\noutput = \"5\"\n");
@@ -76,6 +77,7 @@ fn a_new_model_stands_beside_the_old_ones() {
     assert_eq!(book.rows().len(), 3);
 }
 
+/// Rules: S4-06, S4-08.
 #[test]
 fn a_deployments_own_price_wins_for_it_alone() {
     let book = overlaid("");

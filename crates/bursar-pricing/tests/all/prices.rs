@@ -6,6 +6,7 @@ use bursar_pricing::{Conditions, Period, PriceRow, RateClass, RowSpec, ServiceTi
 
 use crate::common::{amounts, at, bill, rates, row, spec, spec_of, tier, usage};
 
+/// Rules: S1-07, S4-09.
 #[test]
 fn a_cost_is_exact_by_line_and_rounded_up_once() {
     let row = row(spec("input 3, output 15, cache_read 0.3, cache_write_5m 3.75"));
@@ -18,6 +19,7 @@ fn a_cost_is_exact_by_line_and_rounded_up_once() {
     assert_eq!(bill(&tiny, "input 1").list, Usd::ONE_NANO, "one pico-USD is not nothing");
 }
 
+/// Rules: S4-11, S4-12.
 #[test]
 fn a_tier_moves_the_whole_request_and_its_bound_is_inclusive() {
     let mut tiered = spec("input 3, output 15, cache_read 0.3");
@@ -33,6 +35,7 @@ fn a_tier_moves_the_whole_request_and_its_bound_is_inclusive() {
     );
 }
 
+/// Rules: S4-10.
 #[test]
 fn absent_cache_rates_follow_the_vendor_then_the_input_rate() {
     let all = "input 1000000, cache_read 1000000, cache_write_5m 1000000, cache_write_1h 1000000";
@@ -144,6 +147,7 @@ fn hours_win_over_tiers() {
     assert_eq!(amounts(&on("2026-01-01T23:00:00Z")), "input 0.004, output 0.00008");
 }
 
+/// Rules: S4-16.
 #[test]
 fn fees_by_variant_allowance_and_failure() {
     let mut priced = spec("input 1, request 0.005");

@@ -251,6 +251,7 @@ type Found<'a> = (Option<u64>, &'a dyn Fn(u64) -> Usd);
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
+    /// Rules: S1-08, S4-67.
     #[test]
     fn no_usage_costs_more_than_the_quote(
         row in a_row(),
@@ -358,6 +359,7 @@ fn only_tiers_within_reach_are_held() {
     assert_eq!(held(101), "0.0101");
 }
 
+/// Rules: S1-10, S4-40.
 #[test]
 fn a_priced_attempt_holds_at_least_one_nano_usd_and_a_free_one_nothing() {
     let bound = RequestBound { no_output: true, ..plain(0) };

@@ -99,6 +99,9 @@ impl World {
         self.life += 1;
         (self.flush_due, self.sync_due, self.timer_due) = (false, false, false);
         self.paused_until = 0;
+        for (_, until) in &mut self.pauses {
+            *until = (*until).min(self.now);
+        }
         self.attempts.clear();
         self.waiting.clear();
         if self.has(Fault::BitFlip) && self.trouble.permille(200) {
@@ -206,12 +209,15 @@ impl World {
     }
     /// Under `fast` a power cut may have forgotten the last moments, and recovery says so.
     fn forget(&mut self, lost: &[i64], may_have_forgotten: bool) -> Result<(), Violation> {
-        let cut_at = lost.last().copied().unwrap_or(self.now);
+        // A process that stands still syncs nothing: only the time counts in which it could.
+        let pauses = &self.pauses;
+        let awake = |at: i64| at - asleep(pauses, at);
+        let cut_at = awake(lost.last().copied().unwrap_or(self.now));
         for (id, truth) in &mut self.truths {
             if self.book.lines.contains_key(id) || truth.forgotten {
                 continue;
             }
-            let recent = cut_at.saturating_sub(truth.sent_at) <= FORGETS_MAX;
+            let recent = cut_at.saturating_sub(awake(truth.sent_at)) <= FORGETS_MAX;
             if !may_have_forgotten || !recent {
                 let text =
                     format!("{id} was sent, and recovery does not know it ({may_have_forgotten}, {recent})");
@@ -271,4 +277,9 @@ impl World {
             if meant { armed.take() } else { None }
         }));
     }
+}
+
+/// How much of the time before `at` processes stood still.
+fn asleep(pauses: &[(i64, i64)], at: i64) -> i64 {
+    pauses.iter().map(|(from, until)| (*until).min(at).saturating_sub(*from).max(0)).sum()
 }

@@ -40,7 +40,10 @@ impl World {
             Fault::Pause => {
                 let until = self.now + self.trouble.between(10_000, 600_000_000);
                 // What waits for the end of a longer pause must not be overtaken by what comes after a shorter one.
-                self.paused_until = self.paused_until.max(until);
+                if self.paused_until < until {
+                    self.pauses.push((self.now.max(self.paused_until), until));
+                    self.paused_until = until;
+                }
             }
             Fault::DiskError | Fault::SyncError => self.arm(DiskFault::Broken),
             Fault::DiskFull => self.arm(DiskFault::Full),

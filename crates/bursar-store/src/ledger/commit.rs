@@ -159,6 +159,10 @@ impl Core {
         let state = self.whole_state()?;
         Ok((state.batch.next().before(), look(&state.engine)))
     }
+    /// Whether windows were ever paged out: then some may be in the store.
+    pub(super) fn has_paged(&self) -> bool {
+        self.state.lock().paged
+    }
     pub(super) fn last(&self) -> Seq {
         self.state.lock().batch.next().before()
     }

@@ -9,7 +9,9 @@ use bursar_ledger::{Command, Crossing, Outcome, WindowId};
 use super::{CheckpointError, Ledger, LedgerDown, WindowStoreError, checkpoint};
 use crate::disk::Disk;
 use crate::journal::{JournalError, Seq};
-use crate::limits::{EXPIRIES_PER_TEND_MAX, WINDOWS_EXAMINED_AT_ONCE, WINDOWS_EXAMINED_PER_TEND};
+use crate::limits::{
+    EXPIRIES_PER_TEND_MAX, WINDOWS_EXAMINED_AT_ONCE, WINDOWS_EXAMINED_PER_TEND, WINDOWS_FORGOTTEN_PER_TEND,
+};
 
 /// What upkeep did.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -22,6 +24,8 @@ pub struct Tended {
     pub crossings: Vec<Crossing>,
     /// Windows that left memory.
     pub paged_out: usize,
+    /// Images of windows long past that were forgotten.
+    pub forgotten: usize,
     /// The checkpoint that was written.
     pub checkpoint: Option<Seq>,
     /// Segments that were given up.
@@ -95,6 +99,7 @@ impl Ledger {
         let mut tended = Tended::default();
         self.expire_all(now, &mut tended)?;
         self.page_out(now, &mut keeper, &mut tended)?;
+        tended.forgotten = self.windows.forget(now, WINDOWS_FORGOTTEN_PER_TEND)?;
         self.core.segments.prepare_spare()?;
         if keeper.is_due(self.core.bytes()) {
             tended.checkpoint = self.make_checkpoint(&mut keeper)?;

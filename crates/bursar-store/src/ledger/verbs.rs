@@ -181,13 +181,6 @@ impl Ledger {
         }
         self.core.look(|engine| engine.check(now, attributes, charge))
     }
-    /// The windows of a budget whose period contains `now`, those in memory.
-    ///
-    /// # Errors
-    /// [`LedgerDown`].
-    pub fn standing(&self, budget: BudgetId, now: Timestamp) -> Result<Vec<Standing>, LedgerDown> {
-        self.core.look(|engine| engine.standing(budget, now))
-    }
     /// One window in memory, of whatever period.
     ///
     /// # Errors
@@ -260,7 +253,7 @@ impl Ledger {
     }
 
     /// Brings back what the store has of these windows; how many.
-    fn page_in(&self, now: Timestamp, keys: &[WindowKey]) -> Result<usize, LedgerDown> {
+    pub(super) fn page_in(&self, now: Timestamp, keys: &[WindowKey]) -> Result<usize, LedgerDown> {
         // Without its counters a window would be new, with its whole limit: nothing is admitted then.
         let images = self.windows.find(keys).map_err(|error| LedgerDown::because(&error))?;
         let count = images.len();

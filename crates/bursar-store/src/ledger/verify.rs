@@ -1,18 +1,21 @@
 //! Verifying: recomputes every counter from the entries and compares it with what was recorded.
 //!
 //! Three witnesses must agree: a plain recount that only adds up what entries say, the engine's replay of the same
-//! entries, and what was recorded before (each checkpoint, and the running engine where there is one).
+//! entries, and what was recorded before (each checkpoint, the images of windows that left memory, and the running
+//! engine where there is one).
 
 mod recount;
 
 use std::collections::BTreeMap;
 
-use bursar_ledger::{Engine, Entry, State, WindowId, WindowImage, check_invariants};
+use bursar_ledger::{
+    Engine, Entry, State, WINDOWS_PER_COMMAND_MAX, WindowId, WindowImage, WindowKey, check_invariants,
+};
 
 use self::recount::{Counters, Recount};
 use super::checkpoint::{self, Checkpoint, CheckpointError};
 use super::open::LOCK;
-use super::{Ledger, LedgerDown};
+use super::{Ledger, LedgerDown, WindowStore, WindowStoreError};
 use crate::disk::{Disk, LockError};
 use crate::journal::{JournalError, Seq, Start, first_entry, inspect};
 
@@ -29,6 +32,8 @@ pub struct Verification {
     pub checkpoints: Vec<Seq>,
     /// Windows that were compared.
     pub windows: usize,
+    /// Windows that left memory and did not come back, as far as the entries reach; compared with their images.
+    pub paged: usize,
     /// Attempts in flight.
     pub live: usize,
     /// Attempts in suspense.
@@ -76,13 +81,17 @@ pub enum VerifyError {
     /// The ledger is down.
     #[error(transparent)]
     Down(#[from] LedgerDown),
+    /// The store of cold windows cannot be read.
+    #[error("cannot read the store of cold windows")]
+    Windows(#[from] WindowStoreError),
 }
 
-/// Verifies the ledger on a disk that nobody else uses. Writes nothing but the lock.
+/// Verifies the ledger on a disk that nobody else uses, with the images of cold windows where they are given. Writes
+/// nothing but the lock.
 ///
 /// # Errors
 /// [`VerifyError`]; what is wrong with the ledger is no error but in the answer.
-pub fn verify(disk: &dyn Disk) -> Result<Verification, VerifyError> {
+pub fn verify(disk: &dyn Disk, windows: Option<&dyn WindowStore>) -> Result<Verification, VerifyError> {
     let _lock = disk.lock(LOCK, "bursar ledger verify")?;
     let mut run = Run::default();
     run.read_checkpoints(disk)?;
@@ -106,6 +115,9 @@ pub fn verify(disk: &dyn Disk) -> Result<Verification, VerifyError> {
         Ok(_) => {}
         Err(error) if run.found.problems.contains(&chain_of(&error)) => {}
         Err(error) => run.problem(error)?,
+    }
+    if let Some(windows) = windows {
+        run.compare_stored(windows)?;
     }
     Ok(run.finish(None))
 }
@@ -138,6 +150,9 @@ impl Ledger {
             run.problem(error)?;
         }
         run.found.problems.extend(broken);
+        if whole {
+            run.compare_stored(self.windows.as_ref())?;
+        }
         // Where the entries end early the running counters must differ, and that would say nothing.
         Ok(run.finish(whole.then_some(&images)))
     }
@@ -240,21 +255,57 @@ impl Run {
     fn compare(&mut self, at: Seq, recorded_in: &'static str, images: &[WindowImage]) {
         let recorded: BTreeMap<WindowId, Counters> =
             images.iter().map(|image| (image.id, Counters::of(image))).collect();
-        let recomputed = self.recount.windows();
+        let recomputed = self.recount.windows().clone();
         let ids = recorded.keys().chain(recomputed.keys().filter(|id| !recorded.contains_key(id)));
         for window in ids {
             let (one, other) = (recorded.get(window), recomputed.get(window));
-            if one == other {
-                continue;
+            if one != other {
+                self.differ(at, recorded_in, *window, one, other);
             }
-            for counter in Counters::WORDS {
-                let recorded = one.map(|counters| counters.get(counter));
-                let recomputed = other.map(|counters| counters.get(counter));
-                if recorded != recomputed {
-                    let window = *window;
-                    let difference = Difference { at, recorded_in, window, counter, recorded, recomputed };
-                    self.found.differences.push(difference);
+        }
+    }
+
+    /// Compares the images of windows that left memory with the recount. One whose period is over may be forgotten.
+    fn compare_stored(&mut self, store: &dyn WindowStore) -> Result<(), VerifyError> {
+        let (at, paged) = (self.found.last, self.recount.paged());
+        self.found.paged = paged.len();
+        for part in paged.chunks(WINDOWS_PER_COMMAND_MAX) {
+            let keys: Vec<WindowKey> = part.iter().map(|(_, key, _)| key.clone()).collect();
+            let images = match store.find(&keys) {
+                Ok(images) => images,
+                Err(WindowStoreError::Image(error)) => {
+                    self.found.problems.push(format!("the store of cold windows: {error}"));
+                    continue;
                 }
+                Err(error) => return Err(error.into()),
+            };
+            let stored: BTreeMap<WindowId, Counters> =
+                images.iter().map(|image| (image.id, Counters::of(image))).collect();
+            for (window, key, counters) in part {
+                let recorded = stored.get(window);
+                if recorded == Some(counters) || (recorded.is_none() && key.interval.ends_at.is_some()) {
+                    continue;
+                }
+                self.differ(at, "the store of cold windows", *window, recorded, Some(counters));
+            }
+        }
+        Ok(())
+    }
+
+    fn differ(
+        &mut self,
+        at: Seq,
+        recorded_in: &'static str,
+        window: WindowId,
+        recorded: Option<&Counters>,
+        recomputed: Option<&Counters>,
+    ) {
+        for counter in Counters::WORDS {
+            let recorded = recorded.map(|counters| counters.get(counter));
+            let recomputed = recomputed.map(|counters| counters.get(counter));
+            if recorded != recomputed {
+                let difference = Difference { at, recorded_in, window, counter, recorded, recomputed };
+                self.found.differences.push(difference);
             }
         }
     }

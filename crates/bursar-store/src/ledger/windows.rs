@@ -1,17 +1,20 @@
 //! Where cold windows are while they are not in memory.
 //!
 //! A window's image is stored, lasting, before the engine lets it go; so after any crash a window is in memory by the
-//! journal, or its image is here. An image of a window that is in memory is old and nobody asks for it.
+//! journal, or its image is here. An image of a window that is in memory is old: whoever lists what is here says which
+//! windows those are.
+
+mod sqlite;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use bursar_core::Timestamp;
-use bursar_ledger::{DecodeError, WindowImage, WindowKey};
+use bursar_ledger::{Current, DecodeError, WindowId, WindowImage, WindowKey};
 use parking_lot::Mutex;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use crate::sqlite::{Migration, Schema, Synchronous, open_writer};
+pub use self::sqlite::SqliteWindows;
+
+use crate::limits::WINDOW_KEPT_S_MIN;
 
 /// A store of window images.
 pub trait WindowStore: Send + Sync + std::fmt::Debug {
@@ -25,6 +28,32 @@ pub trait WindowStore: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When the store cannot be read: nothing is known then.
     fn find(&self, keys: &[WindowKey]) -> Result<Vec<WindowImage>, WindowStoreError>;
+    /// At most `most` images of a budget's windows in one period, opened after `after`, in the order of their ids.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn list(
+        &self,
+        of: &Current,
+        after: Option<WindowId>,
+        most: usize,
+    ) -> Result<Vec<WindowImage>, WindowStoreError>;
+    /// At most `most` images of a budget's windows in one period, those that charged most first, without those that
+    /// `skip` names.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn fullest(
+        &self,
+        of: &Current,
+        skip: &dyn Fn(WindowId) -> bool,
+        most: usize,
+    ) -> Result<Vec<WindowImage>, WindowStoreError>;
+    /// Forgets at most `most` windows that nobody can ask for any more: see [`is_long_past`]. How many there were.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn forget(&self, now: Timestamp, most: usize) -> Result<usize, WindowStoreError>;
 }
 
 /// Why the store failed.
@@ -41,6 +70,17 @@ pub enum WindowStoreError {
     Image(#[from] DecodeError),
 }
 
+/// Whether a window's period ended so long ago that its image is not needed: 400 days, and twice the length of the period,
+/// because a window of the next period takes its unused room from it. Windows without an end are never past: a session
+/// may come back.
+#[must_use]
+pub fn is_long_past(key: &WindowKey, now: Timestamp) -> bool {
+    let Some(end) = key.interval.ends_at else { return false };
+    let length = key.interval.starts_at.map_or(0, |start| end.micros_since(start));
+    let kept = length.saturating_mul(2).max(WINDOW_KEPT_S_MIN.saturating_mul(1_000_000));
+    end.micros().saturating_add(kept) < now.micros()
+}
+
 /// In memory: for simulators and tests, which keep it across restarts as they keep their disk.
 #[derive(Debug, Default)]
 pub struct MemoryWindows {
@@ -52,6 +92,15 @@ impl MemoryWindows {
     #[must_use]
     pub fn count(&self) -> usize {
         self.images.lock().len()
+    }
+
+    /// The images of a budget's windows in one period.
+    fn of(&self, of: &Current) -> Vec<WindowImage> {
+        let images = self.images.lock();
+        let is_of = |key: &WindowKey| {
+            (key.budget, key.generation, key.interval) == (of.budget, of.generation, of.interval)
+        };
+        images.values().filter(|image| is_of(&image.key)).cloned().collect()
     }
 }
 
@@ -65,80 +114,46 @@ impl WindowStore for MemoryWindows {
         let images = self.images.lock();
         Ok(keys.iter().filter_map(|key| images.get(key)).cloned().collect())
     }
-}
 
-/// In a SQLite file.
-#[derive(Debug)]
-pub struct SqliteWindows {
-    connection: Mutex<Connection>,
-}
-
-static SCHEMA: Schema = Schema {
-    application_id: 0x4255_5257,
-    migrations: &[Migration {
-        name: "windows",
-        sql: "CREATE TABLE windows(key BLOB PRIMARY KEY, image BLOB NOT NULL) STRICT, WITHOUT ROWID",
-    }],
-};
-const PUT: &str = "INSERT INTO windows(key, image) VALUES (?1, ?2)
-  ON CONFLICT(key) DO UPDATE SET image = excluded.image";
-const FIND: &str = "SELECT image FROM windows WHERE key = ?1";
-
-impl SqliteWindows {
-    /// Opens or creates the file.
-    ///
-    /// # Errors
-    /// When it cannot be opened, is damaged, newer, or another kind of file.
-    pub fn open(path: &Path, now: Timestamp) -> Result<Self, WindowStoreError> {
-        let connection = open_writer(path, &SCHEMA, Synchronous::Full, now)?;
-        Ok(Self { connection: Mutex::new(connection) })
-    }
-    /// Copies the file as it is now to `to`, which must not exist. It may be in use.
-    ///
-    /// # Errors
-    /// See [`BackupError`](crate::BackupError).
-    pub fn backup(file: &Path, to: &Path) -> Result<(), crate::BackupError> {
-        crate::sqlite::backup::copy(file, to)
-    }
-}
-
-impl WindowStore for SqliteWindows {
-    fn put(&self, images: &[WindowImage]) -> Result<(), WindowStoreError> {
-        let mut connection = self.connection.lock();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        {
-            let mut statement = transaction.prepare_cached(PUT)?;
-            for image in images {
-                let (key, image) = (key_bytes(&image.key), image_bytes(image));
-                statement.execute((key, image))?;
-            }
-        }
-        Ok(transaction.commit()?)
-    }
-
-    fn find(&self, keys: &[WindowKey]) -> Result<Vec<WindowImage>, WindowStoreError> {
-        let connection = self.connection.lock();
-        let mut statement = connection.prepare_cached(FIND)?;
-        let mut images = Vec::new();
-        for key in keys {
-            let found: Option<Vec<u8>> =
-                statement.query_row([key_bytes(key)], |row| row.get(0)).optional()?;
-            if let Some(bytes) = found {
-                images.push(WindowImage::decode(&bytes)?);
-            }
-        }
+    fn list(
+        &self,
+        of: &Current,
+        after: Option<WindowId>,
+        most: usize,
+    ) -> Result<Vec<WindowImage>, WindowStoreError> {
+        let mut images = self.of(of);
+        images.retain(|image| after.is_none_or(|after| image.id > after));
+        images.sort_unstable_by_key(|image| image.id);
+        images.truncate(most);
         Ok(images)
     }
+
+    fn fullest(
+        &self,
+        of: &Current,
+        skip: &dyn Fn(WindowId) -> bool,
+        most: usize,
+    ) -> Result<Vec<WindowImage>, WindowStoreError> {
+        let mut images = self.of(of);
+        images.retain(|image| !skip(image.id));
+        images.sort_unstable_by_key(|image| (std::cmp::Reverse(charged(image)), image.id));
+        images.truncate(most);
+        Ok(images)
+    }
+
+    fn forget(&self, now: Timestamp, most: usize) -> Result<usize, WindowStoreError> {
+        let mut images = self.images.lock();
+        let past: Vec<WindowKey> =
+            images.keys().filter(|key| is_long_past(key, now)).take(most).cloned().collect();
+        images.retain(|key, _| !past.contains(key));
+        Ok(past.len())
+    }
 }
 
-fn key_bytes(key: &WindowKey) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    key.encode(&mut bytes);
-    bytes
+/// What a window that is not in memory charged: nothing is held in it.
+fn charged(image: &WindowImage) -> i64 {
+    image.settled.saturating_add(image.suspense)
 }
 
-fn image_bytes(image: &WindowImage) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    image.encode(&mut bytes);
-    bytes
-}
+#[cfg(test)]
+mod tests;

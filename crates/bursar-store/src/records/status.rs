@@ -77,6 +77,7 @@ impl Status {
 mod tests {
     use super::*;
 
+    /// Rules: S4-33.
     #[test]
     fn states_only_move_forward() {
         let lawful: Vec<String> = Status::ALL

@@ -77,6 +77,8 @@ const INSERT: &str = "INSERT INTO audit(at, actor, action, object, name, before,
 const LIST: &str = "SELECT * FROM audit WHERE (?1 IS NULL OR id < ?1) AND (?2 IS NULL OR object = ?2)
   AND (?3 IS NULL OR name = ?3) AND (?4 IS NULL OR actor = ?4) AND (?5 IS NULL OR at >= ?5) AND (?6 IS NULL OR at < ?6)
   ORDER BY id DESC LIMIT ?7";
+const AFTER: &str = "SELECT * FROM audit WHERE id > ?1 AND (object = ?2 OR id = (SELECT max(id) FROM audit))
+  ORDER BY id LIMIT ?3";
 const RAISE_FLOOR: &str = "INSERT INTO meta(name, value) VALUES (?1, CAST(CAST(?2 AS TEXT) AS BLOB))
   ON CONFLICT(name) DO UPDATE SET value = excluded.value";
 const DELETE: &str =
@@ -104,6 +106,23 @@ impl Settings {
             let values = (position, object, &filter.name, &filter.actor, from, until, page.fetch());
             let rows = statement.query_map(values, read)?.collect::<Result<Vec<_>, _>>()?;
             Ok(Page::cut(rows, page, |entry| entry.id.to_be_bytes().to_vec()))
+        })
+    }
+    /// Entries about one kind of thing behind number `after`, oldest first, at most `limit`; the newest entry of all ends the
+    /// list whatever it is about, so that who remembers the last number skips the others only once.
+    ///
+    /// # Errors
+    /// See [`SettingsError`].
+    pub fn audit_after(
+        &self,
+        after: i64,
+        object: Object,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, SettingsError> {
+        self.read(|db| {
+            let mut statement = db.prepare_cached(AFTER)?;
+            let rows = statement.query_map((after, object.as_str(), limit), read)?;
+            Ok(rows.collect::<Result<Vec<_>, _>>()?)
         })
     }
 }

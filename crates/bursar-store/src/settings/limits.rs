@@ -24,3 +24,5 @@ pub const RETENTION_BATCH: i64 = 1000;
 pub const AUDIT_KEPT_S_DEFAULT: i64 = 30 * 86_400;
 /// Events of throttles that are kept: a year of one an hour.
 pub const THROTTLE_EVENTS_MAX: i64 = 10_000;
+/// Alerts that are kept with their deliveries: a year of one an hour.
+pub const ALERTS_MAX: i64 = 10_000;

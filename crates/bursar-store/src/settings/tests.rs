@@ -1,5 +1,6 @@
 //! Stories about settings, told through a few helpers.
 
+mod alerts;
 mod golden;
 mod stories;
 mod walk;

@@ -41,6 +41,7 @@ fn life() -> impl Strategy<Value = Life> {
 }
 
 proptest! {
+    /// Rules: S1-17.
     #[test]
     fn acknowledged_entries_stay_and_none_is_invented(
         seed in any::<u64>(),

@@ -12,6 +12,7 @@ mod faults;
 mod golden;
 mod random;
 mod repair;
+mod soak;
 mod stories;
 mod support;
 mod upkeep;

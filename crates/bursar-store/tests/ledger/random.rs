@@ -89,6 +89,7 @@ fn act(world: &mut World, step: &Step) {
 }
 
 proptest! {
+    /// Rules: S1-17, S1-21.
     #[test]
     fn acknowledged_money_is_never_forgotten_and_none_is_invented(
         seed in any::<u64>(),

@@ -30,6 +30,7 @@ fn a_budget_is_held_spent_and_refused_with_numbers() {
     assert!(matches!(world.settle(1, 261).unwrap().outcome, Outcome::Conflict(_)));
 }
 
+/// Rules: S1-21, S3-17.
 #[test]
 fn exactly_what_was_in_flight_is_in_suspense_after_a_restart() {
     for durability in [Durability::Sync, Durability::Fast] {
@@ -80,6 +81,7 @@ fn a_second_process_is_refused_by_name() {
     assert_eq!(holder, "bursar serve, process 41");
 }
 
+/// Rules: S1-16.
 #[test]
 fn a_full_disk_takes_the_ledger_down_and_says_so() {
     for durability in [Durability::Sync, Durability::Fast] {
@@ -119,6 +121,7 @@ fn a_full_disk_takes_the_ledger_down_and_says_so() {
     }
 }
 
+/// Rules: S3-04.
 #[test]
 fn who_waits_for_room_hears_of_it() {
     let world = World::new(options(Durability::Sync));
@@ -161,6 +164,7 @@ fn the_whole_story_on_a_real_disk() {
     assert_eq!(ledger.suspense().unwrap().len(), 1);
 }
 
+/// Rules: S1-12, S1-16.
 #[test]
 fn nothing_is_reserved_while_the_store_of_cold_windows_cannot_be_read() {
     #[derive(Debug)]
@@ -177,6 +181,29 @@ fn nothing_is_reserved_while_the_store_of_cold_windows_cannot_be_read() {
             _: &[bursar_ledger::WindowKey],
         ) -> Result<Vec<bursar_ledger::WindowImage>, bursar_store::ledger::WindowStoreError> {
             Err(bursar_ledger::DecodeError::Truncated.into())
+        }
+        fn list(
+            &self,
+            _: &bursar_ledger::Current,
+            _: Option<bursar_ledger::WindowId>,
+            _: usize,
+        ) -> Result<Vec<bursar_ledger::WindowImage>, bursar_store::ledger::WindowStoreError> {
+            self.find(&[])
+        }
+        fn fullest(
+            &self,
+            _: &bursar_ledger::Current,
+            _: &dyn Fn(bursar_ledger::WindowId) -> bool,
+            _: usize,
+        ) -> Result<Vec<bursar_ledger::WindowImage>, bursar_store::ledger::WindowStoreError> {
+            self.find(&[])
+        }
+        fn forget(
+            &self,
+            _: bursar_core::Timestamp,
+            _: usize,
+        ) -> Result<usize, bursar_store::ledger::WindowStoreError> {
+            Ok(0)
         }
     }
     let (mut world, _) =

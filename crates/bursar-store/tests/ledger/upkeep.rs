@@ -9,7 +9,7 @@ use bursar_store::disk::simulated::Ending;
 use bursar_store::journal::{Durability, Seq};
 use bursar_store::ledger::{DrainError, LedgerOptions, OpenError};
 
-use crate::support::{World, at, id, memory, options, sqlite, usd};
+use crate::support::{EACH_USER, PLATFORM, World, at, id, memory, options, sqlite, usd};
 
 /// Reserves and settles so many attempts of a user.
 fn spend(world: &World, first: u128, count: u128) {
@@ -20,6 +20,7 @@ fn spend(world: &World, first: u128, count: u128) {
     world.ledger.commit().unwrap();
 }
 
+/// Rules: S3-17, S4-35.
 #[test]
 fn what_makes_no_progress_expires_into_suspense() {
     let world = World::new(options(Durability::Sync));
@@ -30,6 +31,7 @@ fn what_makes_no_progress_expires_into_suspense() {
     assert_eq!(world.ledger.suspense().unwrap()[0].state, State::Suspense);
 }
 
+/// Rules: S1-21.
 #[test]
 fn cold_windows_leave_memory_and_come_back_with_their_counters() {
     let folder = tempfile::tempdir().unwrap();
@@ -63,6 +65,63 @@ fn cold_windows_leave_memory_and_come_back_with_their_counters() {
         assert!(recovery.checkpoint.is_some());
         world.reserve(1_004, "bob", 51).unwrap_err();
         assert!(world.ledger.verify().unwrap().is_sound());
+    }
+}
+
+/// Rules: S3-29.
+#[test]
+fn cold_windows_are_shown_with_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    for windows in [memory(), sqlite(&folder)] {
+        let disk = bursar_store::disk::SimulatedDisk::new(1);
+        let (mut world, _) = World::open(disk, windows, options(Durability::Sync), at(0)).unwrap();
+        world.put_budgets().unwrap();
+        let names: Vec<String> = (0..25).map(|n| format!("user {n:02}")).collect();
+        for (n, name) in names.iter().enumerate() {
+            let n = n as u128;
+            world.hold(n + 1, name, 30);
+            world.bill(n + 1, 1 + n as i64);
+        }
+        world.now = at(7_200);
+        assert_eq!(world.ledger.tend(world.now).unwrap().paged_out, 25);
+        // Some come back, and one is new.
+        for (n, name) in [(101, "user 03"), (102, "user 20"), (103, "zoe")] {
+            world.hold(n, name, 5);
+        }
+        assert!(world.ledger.look(bursar_ledger::Engine::windows_in_memory).unwrap() < 6);
+        let users = |standings: &[bursar_ledger::Standing]| -> Vec<String> {
+            standings.iter().map(|one| one.per[0].as_ref().unwrap().as_str().to_owned()).collect()
+        };
+        let all = world.ledger.standing(EACH_USER, world.now).unwrap();
+        assert_eq!(users(&all)[..5], ["user 03", "user 20", "zoe", "user 24", "user 23"]);
+        assert_eq!((all.len(), all[3].settled, all[3].limit), (26, 25, Some(300)));
+        assert_eq!((all[0].settled, all[0].held), (4, 5), "what is in memory counts, not its old image");
+
+        // In pages, in the order in which they were opened, each once.
+        for most in [1, 4, 7, 26, 100] {
+            let (mut after, mut seen) = (None, Vec::new());
+            loop {
+                let page = world.ledger.standings_after(EACH_USER, world.now, after, most).unwrap();
+                let Some(last) = page.last() else { break };
+                assert!(page.len() <= most);
+                after = last.window;
+                seen.extend(users(&page));
+            }
+            let expected: Vec<String> = names.iter().cloned().chain(["zoe".to_owned()]).collect();
+            assert_eq!(seen, expected, "in pages of {most}");
+        }
+        let per = [Some(bursar_core::Value::new("user 07").unwrap())].into_iter().collect();
+        let cold = world.ledger.standing_at(EACH_USER, &per, world.now).unwrap().unwrap();
+        assert_eq!((cold.settled, cold.remaining), (8, Some(292)));
+        world.ledger.wake(EACH_USER, &per, world.now).unwrap();
+        let standing =
+            world.ledger.look(|engine| engine.standing_of(cold.window.unwrap(), world.now)).unwrap();
+        assert_eq!(standing, Some(cold));
+        let nobody = [Some(bursar_core::Value::new("nobody").unwrap())].into_iter().collect();
+        assert_eq!(world.ledger.standing_at(EACH_USER, &nobody, world.now).unwrap(), None);
+        // The one window of a budget without `per` is there before anything is counted.
+        let fresh = world.ledger.standings_after(PLATFORM, at(3 * 86_400), None, 10).unwrap();
+        assert_eq!((fresh.len(), fresh[0].window), (1, None));
     }
 }
 
@@ -181,6 +240,7 @@ fn without_any_good_checkpoint_a_pruned_journal_is_refused() {
     assert!(matches!(refused, OpenError::Journal(_)), "{refused}");
 }
 
+/// Rules: S2-05.
 #[test]
 fn every_entry_is_drained_once_in_order_across_restarts() {
     let world = World::new(options(Durability::Sync));

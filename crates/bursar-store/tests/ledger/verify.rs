@@ -6,9 +6,9 @@ use bursar_ledger::{Entry, Image};
 use bursar_store::disk::simulated::Ending;
 use bursar_store::disk::{Disk, SimulatedDisk};
 use bursar_store::journal::{Batch, Durability, Journal, SegmentOptions, Seq, Start, recover};
-use bursar_store::ledger::{VerifyError, verify};
+use bursar_store::ledger::{MemoryWindows, VerifyError, WindowStore, verify};
 
-use crate::support::{World, id, options};
+use crate::support::{EACH_USER, World, at, id, options, sqlite};
 
 fn busy() -> World {
     let world = World::new(options(Durability::Sync));
@@ -35,11 +35,11 @@ fn a_sound_ledger_is_sound_while_it_runs_and_after() {
     assert_eq!(running.checkpoints.len(), 1);
     assert_eq!(running.entries, running.last.number());
 
-    assert!(matches!(verify(&world.disk), Err(VerifyError::Lock(_))), "it is in use");
+    assert!(matches!(verify(&world.disk, None), Err(VerifyError::Lock(_))), "it is in use");
     let disk = world.disk.restart(Ending::Killed);
-    let after = verify(&disk).unwrap();
+    let after = verify(&disk, None).unwrap();
     assert_eq!(after, running);
-    assert!(verify(&SimulatedDisk::new(1)).unwrap().is_sound(), "nothing is sound");
+    assert!(verify(&SimulatedDisk::new(1), None).unwrap().is_sound(), "nothing is sound");
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn damage_is_named_with_file_and_place() {
     let world = busy();
     let disk = world.disk.restart(Ending::Killed);
     assert!(disk.flip("journal-0000000001.seg", 1_000, 3));
-    let found = verify(&disk).unwrap();
+    let found = verify(&disk, None).unwrap();
     assert_eq!(
         found.problems[0],
         "`journal-0000000001.seg` is damaged at byte 512: a block's checksum does not match; run `bursar ledger verify`"
@@ -56,7 +56,7 @@ fn damage_is_named_with_file_and_place() {
     assert!(disk.flip("journal-0000000001.seg", 1_000, 3));
     let checkpoint = disk.list().unwrap().into_iter().find(|name| name.starts_with("checkpoint-")).unwrap();
     assert!(disk.flip(&checkpoint, 200, 3));
-    let found = verify(&disk).unwrap();
+    let found = verify(&disk, None).unwrap();
     assert!(found.problems[0].contains(&checkpoint), "{found:#?}");
 }
 
@@ -84,7 +84,7 @@ fn an_entry_that_does_not_follow_is_found() {
     batch.push(|bytes| released.encode(bytes));
     journal.append(&batch).unwrap();
     journal.sync().unwrap();
-    let found = verify(&disk.restart(Ending::Killed)).unwrap();
+    let found = verify(&disk.restart(Ending::Killed), None).unwrap();
     assert_eq!(found.problems.len(), 1, "{found:#?}");
     assert!(found.problems[0].contains("cannot be replayed: the entry names a reservation that is not open"));
 }
@@ -96,7 +96,7 @@ fn a_checkpoint_that_says_something_else_is_found_counter_by_counter() {
     let name = disk.list().unwrap().into_iter().find(|name| name.starts_with("checkpoint-")).unwrap();
     let forged = forge(&disk.content(&name).unwrap());
     disk.put(&name, forged);
-    let found = verify(&disk).unwrap();
+    let found = verify(&disk, None).unwrap();
     assert!(!found.is_sound());
     let difference = found.differences.iter().find(|one| one.counter == "settled").unwrap();
     assert_eq!(difference.recorded_in, "checkpoint");
@@ -139,4 +139,60 @@ fn forge(bytes: &[u8]) -> Vec<u8> {
     forged.extend_from_slice(&crc.to_le_bytes());
     assert!(done);
     forged
+}
+
+/// A world in which the windows of two users left memory.
+fn paged(windows: Arc<dyn WindowStore>) -> World {
+    let (mut world, _) =
+        World::open(SimulatedDisk::new(1), windows, options(Durability::Sync), at(0)).unwrap();
+    world.put_budgets().unwrap();
+    for (number, name) in [(1, "ann"), (2, "bob")] {
+        world.hold(number, name, 30);
+        world.bill(number, 20);
+    }
+    world.now = at(7_200);
+    assert_eq!(world.ledger.tend(world.now).unwrap().paged_out, 2);
+    world
+}
+
+#[test]
+fn images_of_windows_that_left_memory_are_compared_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = sqlite(&folder);
+    let world = paged(Arc::clone(&store));
+    let sound = world.ledger.verify().unwrap();
+    assert!(sound.is_sound(), "{sound:#?}");
+    assert_eq!((sound.windows, sound.paged), (1, 2));
+
+    let current = world.ledger.look(|engine| engine.current(EACH_USER, world.now)).unwrap().unwrap();
+    let mut image = store.list(&current, None, 9).unwrap().remove(1);
+    image.settled -= 1;
+    store.put(&[image]).unwrap();
+    world.ledger.commit().unwrap();
+    let disk = world.disk.restart(Ending::Killed);
+    for found in [world.ledger.verify().ok(), verify(&disk, Some(store.as_ref())).ok()].into_iter().flatten()
+    {
+        assert_eq!(found.differences.len(), 1, "{found:#?}");
+        let difference = &found.differences[0];
+        assert_eq!((difference.recorded_in, difference.counter), ("the store of cold windows", "settled"));
+        assert_eq!((difference.recorded, difference.recomputed), (Some(19), Some(20)));
+    }
+    assert!(verify(&disk, None).unwrap().is_sound(), "without the store there is nothing to compare");
+
+    // A window that comes back with other counters than it left with is found in the journal itself.
+    let (world, _) = world.restart(Ending::Killed);
+    world.hold(3, "bob", 1);
+    let found = world.ledger.verify().unwrap();
+    assert!(found.problems[0].contains("with other counters than it left with"), "{found:#?}");
+}
+
+#[test]
+fn a_window_whose_image_is_gone_is_found() {
+    let world = paged(Arc::new(MemoryWindows::default()));
+    world.ledger.commit().unwrap();
+    let disk = world.disk.restart(Ending::Killed);
+    let found = verify(&disk, Some(&MemoryWindows::default())).unwrap();
+    let gone: Vec<_> = found.differences.iter().filter(|one| one.counter == "settled").collect();
+    assert_eq!(gone.len(), 2, "{found:#?}");
+    assert!(gone.iter().all(|one| one.recorded.is_none() && one.recomputed == Some(20)));
 }

@@ -1,6 +1,7 @@
 //! `bursar ledger`: what is in suspense, corrections, and proof that the counters are what the entries say.
 
 mod reconcile;
+mod repair;
 mod rollups;
 mod verify;
 

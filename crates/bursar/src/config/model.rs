@@ -32,6 +32,12 @@ pub(super) const DEPLOYMENT_FIELDS: &[Field] = &[
         "The name sent upstream.",
     ),
     Field::new("price", Takes::Table(PRICE_FIELDS), "the price book's row", "Its price here."),
+    Field::new(
+        "prefer_billed",
+        Takes::Boolean,
+        "false",
+        "Charge what the provider itself says it bills, where its answer says so (OpenRouter, xAI, Perplexity). What usage and price make of it stays in the record.",
+    ),
 ];
 
 const PER_MILLION: Takes = Takes::Text("USD per million tokens, such as `\"0.15\"`");
@@ -79,6 +85,13 @@ pub(super) const PRICE_FIELDS: &[Field] = &[
         "the price book's",
         "The most output tokens: bounds what an answer can cost.",
     ),
+    Field::new(
+        "tools",
+        Takes::Boolean,
+        "the price book's",
+        "Whether it takes tools: what it cannot do is not sent there.",
+    ),
+    Field::new("vision", Takes::Boolean, "the price book's", "Whether it takes images."),
 ];
 
 /// A model, checked.
@@ -101,6 +114,8 @@ pub struct Deployment {
     pub model: Option<String>,
     /// Its price here; absent: the price book's row.
     pub price: Option<Price>,
+    /// Charge what the provider says it bills.
+    pub prefer_billed: bool,
 }
 
 /// A price of the file's own.
@@ -114,6 +129,10 @@ pub struct Price {
     pub context: Option<u64>,
     /// The most output tokens.
     pub max_output: Option<u64>,
+    /// Whether it takes tools.
+    pub tools: Option<bool>,
+    /// Whether it takes images.
+    pub vision: Option<bool>,
 }
 
 pub(super) fn read<'a>(
@@ -179,7 +198,8 @@ fn deployment<'a>(
         reading.mistakes.push(mistake.with_other((*first).clone(), "the first"));
     }
     seen.push((key, section.place));
-    Some(Deployment { provider: spot.text.to_owned(), model, price })
+    let prefer_billed = section.boolean("prefer_billed", false, reading);
+    Some(Deployment { provider: spot.text.to_owned(), model, price, prefer_billed })
 }
 
 /// Reads a price table: deployments have one each, projects their `fallback_price`.
@@ -210,5 +230,7 @@ pub(super) fn read_price(section: &Section<'_>, reading: &mut Reading<'_>) -> Op
     let count = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok());
     price.context = count(section.integer("context", reading));
     price.max_output = count(section.integer("max_output", reading));
+    price.tools = section.has("tools").then(|| section.boolean("tools", true, reading));
+    price.vision = section.has("vision").then(|| section.boolean("vision", true, reading));
     Some(price)
 }

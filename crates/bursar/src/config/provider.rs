@@ -1,15 +1,16 @@
 //! `[providers.NAME]`: who answers, with which credentials, within which times.
 
+use super::authority;
+use super::credential::{self, Credential};
 use super::field::{Field, Takes};
 use super::mistake::{choices, nearest};
 use super::section::{Reading, Section, Spot};
-use super::surroundings::SecretRef;
-use super::tree::{Place, Tree};
+use super::tree::Tree;
 use super::vendor;
 use super::words::Billing;
+use bursar_core::Family;
 use bursar_core::decimal::DecimalError;
-use bursar_core::{ApiFormat, Family, Multiplier};
-use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 const FAMILIES: &[&str] = &["openai", "anthropic", "gemini", "ollama"];
 
@@ -29,15 +30,21 @@ pub(super) const FIELDS: &[Field] = &[
     ),
     Field::new(
         "credential",
-        Takes::Other("`{ env = \"NAME\" }`, `{ file = \"path\" }`, `\"client\"` or `\"none\"`"),
+        Takes::Other("`{ env = \"NAME\" }`, `{ file = \"path\" }`, `\"client\"`, `\"none\"` or `\"sealed\"`"),
         "`\"none\"` for a plain `http` base URL, else required",
-        "The secret used towards it. `\"client\"` forwards the caller's own, which then names itself by `x-bursar-key` or `/k/<key>/`.",
+        "The secret used towards it. `\"client\"` forwards the caller's own, which then names itself by `x-bursar-key` or `/k/<key>/`. `\"sealed\"`: only those given through the admin API.",
     ),
     Field::new(
         "credentials",
-        Takes::Tables(CREDENTIAL_FIELDS),
+        Takes::Tables(credential::FIELDS),
         "`credential` alone, named `default`",
         "Several secrets, shared out by weight.",
+    ),
+    Field::new(
+        "ca_file",
+        Takes::Text("the path of a file, such as `\"private-ca.pem\"`"),
+        "whom the platform trusts",
+        "Certificates in PEM of the authorities that may vouch for it, for endpoints with certificates of one's own; nobody else's are accepted then. A relative path starts at the folder of this file.",
     ),
     Field::new(
         "prices",
@@ -68,26 +75,19 @@ pub(super) const FIELDS: &[Field] = &[
         "fallback",
         Takes::List("provider names"),
         "[]",
-        "Providers to try when this one cannot be used.",
+        "Providers to try when this one cannot be used, in order.",
     ),
-];
-
-/// The fields of one of `credentials`.
-pub(super) const CREDENTIAL_FIELDS: &[Field] = &[
     Field::new(
-        "name",
-        Takes::Text("a name, such as `\"team-a\"`"),
-        "required",
-        "What budgets and records call it.",
+        "fallback_model",
+        Takes::Text("a model, such as `\"llama3.2\"`"),
+        "the model asked for",
+        "What is asked here when a request comes by fallback with a model that has no price here.",
     ),
-    Field::new("secret", Takes::Secret, "required", "The secret itself."),
-    Field::new("weight", Takes::Integer(0, 1_000_000), "1", "Its share of the requests."),
-    Field::new("rate_multiplier", Takes::Decimal, "\"1\"", "Factor from list cost to effective cost."),
     Field::new(
-        "rate_multipliers",
-        Takes::Other("a table of API formats and decimals, such as `{ openai_chat = \"1.2\" }`"),
-        "{}",
-        "The factor of single API formats.",
+        "after_silence",
+        Takes::Word(&["stop", "next"]),
+        "\"stop\"",
+        "What follows a timeout or a connection that broke after the request was sent. `next` asks the next deployment, although both may be billed: the silent one is charged at its hold until its bill is known.",
     ),
 ];
 
@@ -100,6 +100,8 @@ pub struct Provider {
     pub family: Family,
     /// Where it answers: `http` or `https`, without a trailing slash, query or user.
     pub base_url: String,
+    /// Certificates of the authorities that alone may vouch for it.
+    pub ca_file: Option<PathBuf>,
     /// The secrets used towards it.
     pub credentials: Credentials,
     /// Whose rows of the price book apply, where the file says so or the name is known.
@@ -114,6 +116,10 @@ pub struct Provider {
     pub idle_timeout_s: u32,
     /// Providers to try next.
     pub fallback: Vec<String>,
+    /// The model to ask for where the one asked for has no price.
+    pub fallback_model: Option<String>,
+    /// Whether to try the next deployment after a silence.
+    pub next_after_silence: bool,
 }
 
 /// With what Bursar authenticates towards a provider.
@@ -123,23 +129,8 @@ pub enum Credentials {
     Client,
     /// Nothing is sent.
     None,
-    /// Secrets of its own, at least one.
+    /// Secrets of its own; none: they are given through the admin API.
     Own(Vec<Credential>),
-}
-
-/// One secret used towards a provider.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Credential {
-    /// What budgets and records call it.
-    pub name: String,
-    /// Where the secret is kept.
-    pub secret: SecretRef,
-    /// Its share of the requests.
-    pub weight: u32,
-    /// Factor from list cost to effective cost.
-    pub rate_multiplier: Multiplier,
-    /// The factor of single API formats.
-    pub rate_multipliers: BTreeMap<ApiFormat, Multiplier>,
 }
 
 /// Seconds to connect, to the first byte, and between bytes, unless the file says otherwise (DESIGN section 4).
@@ -167,6 +158,7 @@ pub(super) fn read(name: &str, section: &Section<'_>, reading: &mut Reading<'_>)
         }
         None => known.map(|vendor| vendor.base_url.to_owned()),
     };
+    let ca_file = authority::ca_file(section, base_url.as_deref(), reading);
     let credentials = credentials(section, base_url.as_deref(), known, reading);
     let seconds = |name: &str, default: u32, reading: &mut Reading<'_>| {
         section.integer(name, reading).and_then(|n| u32::try_from(n).ok()).unwrap_or(default)
@@ -178,10 +170,17 @@ pub(super) fn read(name: &str, section: &Section<'_>, reading: &mut Reading<'_>)
     let prices = section.text("prices", reading).map(|spot| spot.text.to_owned());
     let billing = section.word("billing", reading, Billing::parse).unwrap_or(Billing::PayAsYouGo);
     let fallback = section.texts("fallback", false, reading).unwrap_or_default();
+    let fallback_model = section.text("fallback_model", reading).map(|spot| spot.text.to_owned());
+    let after_silence = section.word("after_silence", reading, |word| match word {
+        "stop" => Some(false),
+        "next" => Some(true),
+        _ => None,
+    });
     Some(Provider {
         name: name.to_owned(),
         family: family?,
         base_url: base_url?,
+        ca_file,
         credentials: credentials?,
         prices: prices.or(known.map(|vendor| vendor.prices.to_owned())),
         billing,
@@ -189,6 +188,8 @@ pub(super) fn read(name: &str, section: &Section<'_>, reading: &mut Reading<'_>)
         first_byte_timeout_s,
         idle_timeout_s,
         fallback: fallback.iter().map(|spot| spot.text.to_owned()).collect(),
+        fallback_model,
+        next_after_silence: after_silence.unwrap_or(false),
     })
 }
 
@@ -233,17 +234,20 @@ fn credentials(
         (Some(entry), None) => match &entry.node.value {
             Tree::Text(text) if text == "client" => Some(Credentials::Client),
             Tree::Text(text) if text == "none" => Some(Credentials::None),
+            Tree::Text(text) if text == "sealed" => Some(Credentials::Own(Vec::new())),
             Tree::Text(_) => {
                 let message = format!(
-                    "`{path}` is neither `\"client\"` nor `\"none\"`, and a secret never stands in the file"
+                    "`{path}` is none of `\"client\"`, `\"none\"` and `\"sealed\"`, and a secret never stands in the file"
                 );
                 let help = "put it into an environment variable and write `{ env = \"NAME\" }`, or `{ file = \"path\" }`";
                 reading.wrong(&entry.node.place, path, message, help);
                 None
             }
-            _ => section.secret("credential", reading).map(|secret| Credentials::Own(vec![single(secret)])),
+            _ => section
+                .secret("credential", reading)
+                .map(|secret| Credentials::Own(vec![credential::single(secret)])),
         },
-        (None, Some(entry)) => several(section, &entry.node, reading).map(Credentials::Own),
+        (None, Some(entry)) => credential::several(section, &entry.node, reading).map(Credentials::Own),
         (None, None) if base_url.is_none_or(|url| url.starts_with("http://")) => Some(Credentials::None),
         (None, None) => {
             let variable = known.and_then(|vendor| vendor.variables.first()).unwrap_or(&"NAME");
@@ -252,102 +256,6 @@ fn credentials(
             None
         }
     }
-}
-
-/// The one credential of a provider that names no others.
-pub(super) fn single(secret: SecretRef) -> Credential {
-    Credential {
-        name: "default".to_owned(),
-        secret,
-        weight: 1,
-        rate_multiplier: Multiplier::ONE,
-        rate_multipliers: BTreeMap::new(),
-    }
-}
-
-fn several(
-    section: &Section<'_>,
-    node: &super::tree::Node,
-    reading: &mut Reading<'_>,
-) -> Option<Vec<Credential>> {
-    let path = section.field("credentials");
-    let Tree::List(items) = &node.value else {
-        if let Some(entry) = section.get("credentials") {
-            section.mistyped(entry, "a list of tables", reading);
-        }
-        return None;
-    };
-    if items.is_empty() {
-        let help = "write `[{ name = \"a\", secret = { env = \"NAME\" } }]`";
-        reading.wrong(&node.place, &path, format!("`{path}` is empty"), help);
-        return None;
-    }
-    let mut list: Vec<Credential> = Vec::new();
-    let mut names: Vec<(String, &Place)> = Vec::new();
-    for (at, item) in items.iter().enumerate() {
-        let Some(inner) = Section::open(format!("{path}[{at}]"), item, CREDENTIAL_FIELDS, reading) else {
-            continue;
-        };
-        for required in ["name", "secret"] {
-            if !inner.has(required) {
-                inner.missing(required, "write `{ name = \"a\", secret = { env = \"NAME\" } }`", reading);
-            }
-        }
-        if let Some(spot) = inner.text("name", reading) {
-            super::name::check(spot, &inner.field("name"), reading);
-            super::name::check_new(spot, &inner.field("name"), "credential", &mut names, reading);
-        }
-        list.extend(credential(&inner, reading));
-    }
-    if list.len() == items.len() && list.iter().all(|credential| credential.weight == 0) {
-        let help = "give at least one a weight above 0";
-        reading.wrong(&node.place, &path, format!("`{path}`: every weight is 0, so none is ever used"), help);
-    }
-    Some(list)
-}
-
-fn credential(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Credential> {
-    let name = section.text("name", reading).map(|spot| spot.text.to_owned());
-    let secret = section.secret("secret", reading);
-    let weight = section.integer("weight", reading).and_then(|n| u32::try_from(n).ok()).unwrap_or(1);
-    let help = "write a decimal from 0 to 1000 with at most six places, such as `\"0.8\"`";
-    let rate_multiplier =
-        section.parsed("rate_multiplier", help, reading, |text| Multiplier::parse(text).map_err(is_wrong));
-    let mut rate_multipliers = BTreeMap::new();
-    if let Some(entry) = section.get("rate_multipliers") {
-        let path = section.field("rate_multipliers");
-        if !matches!(entry.node.value, Tree::Table(_)) {
-            section.mistyped(entry, "a table", reading);
-        }
-        for factor in Section::entries(&entry.node) {
-            let field = format!("{path}.{}", factor.name);
-            let format = super::name::api_format(&factor.name, &factor.place, &field, reading);
-            match &factor.node.value {
-                Tree::Text(text) => match Multiplier::parse(text).map_err(is_wrong) {
-                    Ok(multiplier) => rate_multipliers.extend(format.map(|format| (format, multiplier))),
-                    Err(problem) => {
-                        reading.wrong(
-                            &factor.node.place,
-                            &field,
-                            format!("`{field}`: `{text}` {problem}"),
-                            help,
-                        );
-                    }
-                },
-                other => {
-                    let message = format!("`{field}` is {}, not a decimal in quotes", other.kind());
-                    reading.wrong(&factor.node.place, &field, message, help);
-                }
-            }
-        }
-    }
-    Some(Credential {
-        name: name?,
-        secret: secret?,
-        weight,
-        rate_multiplier: rate_multiplier.unwrap_or_default(),
-        rate_multipliers,
-    })
 }
 
 /// A decimal's problem as a fragment that stands behind the text.

@@ -1,5 +1,6 @@
 //! `[server]` and `[ledger]`: where Bursar listens and where its data lives.
 
+use super::default_key::{self, DefaultKey};
 use super::field::{Field, Takes};
 use super::section::{Reading, Section, Spot};
 use super::surroundings::SecretRef;
@@ -59,6 +60,18 @@ pub(super) const SERVER_FIELDS: &[Field] = &[
         "none",
         "Proxies in front of Bursar whose `x-forwarded-for` is believed where a key names the addresses it may be used from.",
     ),
+    Field::new(
+        "client_timeout_s",
+        Takes::Integer(1, 3_600),
+        "30",
+        "Seconds that a client may keep Bursar waiting: for the head of a request, between two parts of its body, of which it must send 1 kB a second on the whole, and to take the next part of an answer.",
+    ),
+    Field::new(
+        "default_keys",
+        Takes::Tables(default_key::FIELDS),
+        "none",
+        "The keys of clients that send none, such as Ollama's.",
+    ),
 ];
 
 /// The fields of `[ledger]`.
@@ -90,6 +103,10 @@ pub struct Server {
     pub threads: Option<u32>,
     /// Proxies whose `x-forwarded-for` is believed.
     pub trusted_proxies: Vec<IpRange>,
+    /// Seconds that a client may keep Bursar waiting.
+    pub client_timeout_s: u32,
+    /// Keys of clients that send none.
+    pub default_keys: Vec<DefaultKey>,
 }
 
 /// `[ledger]`, checked.
@@ -98,6 +115,9 @@ pub struct Ledger {
     /// When a journal entry counts as written.
     pub durability: Durability,
 }
+
+/// Seconds that a client may take to send unless the file says otherwise: what slow lines need, and no SDK comes near.
+const CLIENT_TIMEOUT_S: u32 = 30;
 
 /// The default listener: loopback, port 8787.
 #[must_use]
@@ -123,6 +143,8 @@ pub(super) fn read_server(section: Option<&Section<'_>>, reading: &mut Reading<'
             drain_s: 30,
             threads: None,
             trusted_proxies: Vec::new(),
+            client_timeout_s: CLIENT_TIMEOUT_S,
+            default_keys: Vec::new(),
         };
     };
     let admin_token = section.secret("admin_token", reading).or(env_token);
@@ -148,6 +170,8 @@ pub(super) fn read_server(section: Option<&Section<'_>>, reading: &mut Reading<'
         drain_s: number(section.integer("drain_s", reading)).unwrap_or(30),
         threads: number(section.integer("threads", reading)),
         trusted_proxies: section.parsed_list("trusted_proxies", super::key::IP_HELP, reading, IpRange::parse),
+        client_timeout_s: number(section.integer("client_timeout_s", reading)).unwrap_or(CLIENT_TIMEOUT_S),
+        default_keys: default_key::read(section, reading),
     }
 }
 

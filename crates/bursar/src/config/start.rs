@@ -1,7 +1,8 @@
 //! The configuration of a start without a file: providers whose keys are in the environment, one shadow budget.
 
+use super::credential::single;
 use super::mistake::Mistakes;
-use super::provider::{Credentials, Provider, TIMEOUTS_S, single};
+use super::provider::{Credentials, Provider, TIMEOUTS_S};
 use super::section::Reading;
 use super::surroundings::{Environment, SecretRef, Surroundings};
 use super::vendor::{VENDORS, Vendor, ollama_base_url};
@@ -57,6 +58,7 @@ fn found(vendor: &Vendor, environment: &Environment) -> Option<Provider> {
         name: vendor.name.to_owned(),
         family: vendor.family,
         base_url,
+        ca_file: None,
         credentials,
         prices: Some(vendor.prices.to_owned()),
         billing: Billing::PayAsYouGo,
@@ -64,5 +66,7 @@ fn found(vendor: &Vendor, environment: &Environment) -> Option<Provider> {
         first_byte_timeout_s,
         idle_timeout_s,
         fallback: Vec::new(),
+        fallback_model: None,
+        next_after_silence: false,
     })
 }

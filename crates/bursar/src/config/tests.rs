@@ -1,5 +1,6 @@
 //! Tests of the configuration: what good files mean, and how each mistake reads.
 
+mod edges;
 mod good;
 mod mistakes;
 mod overrides;

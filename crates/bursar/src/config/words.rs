@@ -22,6 +22,37 @@ macro_rules! words {
 }
 
 words! {
+    /// How a channel of alerts is spoken to.
+    AlertType {
+        /// A signed POST, as Standard Webhooks says.
+        Webhook = "webhook",
+        /// An incoming webhook of Slack.
+        Slack = "slack",
+        /// A webhook of Discord.
+        Discord = "discord",
+        /// A workflow of Microsoft Teams.
+        Teams = "teams",
+        /// A bot of Telegram.
+        Telegram = "telegram",
+        /// Mail by SMTP.
+        Email = "email",
+    }
+    /// How a connection to a mail server is protected.
+    MailSecurity {
+        /// STARTTLS, required.
+        StartTls = "starttls",
+        /// TLS from the first byte.
+        Tls = "tls",
+        /// Nothing.
+        None = "none",
+    }
+    /// The language of alerts.
+    Language {
+        /// English.
+        English = "en",
+        /// Traditional Chinese.
+        TraditionalChinese = "zh-TW",
+    }
     /// The status with which a spent budget is refused.
     RefusalStatus {
         /// What each API format's own clients understand as final.

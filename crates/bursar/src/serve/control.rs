@@ -52,6 +52,7 @@ impl ControlPlane {
         let throttling = std::thread::Builder::new()
             .name("throttle".to_owned())
             .spawn(move || throttle(&watched, &ended))?;
+        let alerting = super::alerts::start(state, stopped.clone())?;
         let upkeep = Arc::clone(state);
         let tending = std::thread::Builder::new()
             .name("upkeep".to_owned())
@@ -59,7 +60,7 @@ impl ControlPlane {
         Ok(Arc::new(Self {
             jobs,
             stop,
-            threads: parking_lot::Mutex::new(vec![serving, throttling, tending]),
+            threads: parking_lot::Mutex::new(vec![serving, throttling, alerting, tending]),
         }))
     }
 

@@ -1,8 +1,9 @@
 //! From the checked configuration to what the data plane looks up: providers with their secrets, models, prices.
 
-use crate::config::{self, Config, Surroundings};
+use crate::config::{self, Config, Price, Surroundings};
 use bursar_core::{Timestamp, UsageClass, Value};
 use bursar_govern::assemble::Installed;
+use bursar_govern::circuit::Limits;
 use bursar_govern::directory::{Credential, Credentials, Model, ModelAt, Provider, Timeouts};
 use bursar_govern::seal::Secret;
 use bursar_pricing::{Billing, Facts, Multipliers, PriceBook, RateClass, RowSpec, vendor};
@@ -19,6 +20,22 @@ pub enum InstallError {
         /// Whose.
         provider: String,
         /// What is wrong, without the secret.
+        problem: String,
+    },
+    /// A secret of a channel that was there at the check is gone, or its time zone.
+    #[error("alerts.{channel}: {problem}")]
+    Channel {
+        /// Whose.
+        channel: String,
+        /// What is wrong, without the secret.
+        problem: String,
+    },
+    /// Authorities' certificates that were there at the check.
+    #[error("providers.{provider}.ca_file: {problem}")]
+    Authorities {
+        /// Whose.
+        provider: String,
+        /// What is wrong.
         problem: String,
     },
     /// A deployment's own price cannot be used.
@@ -67,7 +84,7 @@ pub fn install(
         let input = rate(UsageClass::Input).unwrap_or_default();
         Some((project.name.as_str().into(), (input, rate(UsageClass::Output).unwrap_or(input))))
     });
-    Ok(Installed { providers, models, prices, fallback_prices: fallback.collect() })
+    Ok(Installed { providers, models, prices, fallback_prices: fallback.collect(), sealer: None })
 }
 
 fn provider(declared: &config::Provider, surroundings: &Surroundings<'_>) -> Result<Provider, InstallError> {
@@ -87,12 +104,18 @@ fn provider(declared: &config::Provider, surroundings: &Surroundings<'_>) -> Res
         }
     };
     let known = declared.prices.as_deref().or_else(|| vendor::of(&declared.name, &declared.base_url));
+    let authorities =
+        declared.ca_file.as_deref().map(|path| config::authorities(path, surroundings)).transpose();
+    let authorities = authorities
+        .map_err(|problem| InstallError::Authorities { provider: declared.name.clone(), problem })?;
     let seconds = |s: u32| Duration::from_secs(u64::from(s));
     Ok(Provider {
         prices: known.unwrap_or(&declared.name).into(),
         name,
         family: declared.family,
+        billing,
         base_url: declared.base_url.as_str().into(),
+        authorities: authorities.map(|found| found.0),
         credentials,
         timeouts: Timeouts {
             connect: seconds(declared.connect_timeout_s),
@@ -100,6 +123,8 @@ fn provider(declared: &config::Provider, surroundings: &Surroundings<'_>) -> Res
             idle: seconds(declared.idle_timeout_s),
         },
         fallback: declared.fallback.iter().map(|other| self::name(other)).collect::<Result<_, _>>()?,
+        fallback_model: declared.fallback_model.as_deref().map(Into::into),
+        next_after_silence: declared.next_after_silence,
         bills_errors: false,
     })
 }
@@ -121,6 +146,7 @@ fn credential(
             by_format: declared.rate_multipliers.iter().map(|(format, factor)| (*format, *factor)).collect(),
             billing,
         },
+        limits: Limits { in_flight: declared.in_flight_max, per_minute: declared.requests_per_minute },
     })
 }
 
@@ -148,12 +174,13 @@ fn model(
             }
         };
         let upstream_model = at.model.as_deref().filter(|name| *name != declared.name).map(Into::into);
-        deployments.push(Arc::new(ModelAt { provider: Arc::clone(provider), upstream_model, price }));
+        let (provider, prefers_billed) = (Arc::clone(provider), at.prefer_billed);
+        deployments.push(Arc::new(ModelAt { provider, upstream_model, price, prefers_billed }));
     }
     Ok(Model { deployments, fallback: declared.fallback.iter().map(|name| name.as_str().into()).collect() })
 }
 
-fn row(price: &config::Price, provider: &Provider, model: &str) -> RowSpec {
+fn row(price: &Price, provider: &Provider, model: &str) -> RowSpec {
     let mut spec = RowSpec::new(&provider.prices, model);
     for (class, rate) in &price.rates {
         spec = spec.with(*class, *rate);
@@ -161,7 +188,8 @@ fn row(price: &config::Price, provider: &Provider, model: &str) -> RowSpec {
     if let Some(rate) = price.request {
         spec = spec.with(RateClass::Request, rate);
     }
-    spec.facts = Facts { context: price.context, max_output: price.max_output, ..Facts::default() };
+    let Price { context, max_output, tools, vision, .. } = *price;
+    spec.facts = Facts { context, max_output, tools, vision, ..Facts::default() };
     spec
 }
 

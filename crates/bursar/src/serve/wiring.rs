@@ -1,10 +1,13 @@
 //! Wiring: opens what is on disk, builds the planes over it, and ends them in order.
 
+use super::alerts::channels;
 use super::control::ControlPlane;
+use super::edges::{self, EdgeError};
 use super::first_start::{FirstStartError, admin_token};
 use super::install::{InstallError, install};
 use super::keeping::{self, Keeping};
 use super::kill_watch::KillWatch;
+use super::probing::prober;
 use super::reconcile::{Difference, ReconcileError, reconcile};
 use super::sealing::{SealingError, sealer};
 use super::surroundings::{SystemClock, boot_id, random};
@@ -77,6 +80,9 @@ pub enum ServeError {
     /// The admin token.
     #[error(transparent)]
     FirstStart(#[from] FirstStartError),
+    /// The network around.
+    #[error(transparent)]
+    Edge(#[from] EdgeError),
     /// The key that seals.
     #[error(transparent)]
     Sealing(#[from] SealingError),
@@ -134,7 +140,8 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let records = Arc::new(Records::open(&data_dir.join(backup::RECORDS), now)?);
     let differences = reconcile(&settings, config, surroundings, &random, now)?;
     let admin_token = admin_token(&settings, config, surroundings, now)?;
-    let installed = install(config, surroundings, prices(data_dir)?, now)?;
+    let mut installed = install(config, surroundings, prices(data_dir)?, now)?;
+    installed.sealer = Some(sealer(config, surroundings)?);
 
     let metrics = Arc::new(Metrics::default());
     let watcher = Watcher::new(Arc::clone(&metrics));
@@ -153,6 +160,8 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     );
     keeping::set_rules(config, &state);
     watcher.keep_records(config.records.enabled);
+    state.alerts.set_channels(channels(config, surroundings)?);
+    state.probe_by(prober(edges::proxies(surroundings)?).map_err(StartError::from)?);
     state.publish()?;
     // Who was throttled before is throttled again before the first request.
     state.throttle.set_rules(throttle_rules(config));
@@ -169,10 +178,11 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let (listener, address) = listen(config.server.listen)?;
     let admin = config.server.admin_listen.map(listen).transpose()?;
     let admin_address = admin.as_ref().map(|(_, address)| *address);
+    let client_wait = Duration::from_secs(u64::from(config.server.client_timeout_s));
     let gateway = Arc::new(Gateway {
         governor,
         control: control.clone(),
-        intake: Intake::new(),
+        intake: Intake::new(client_wait),
         replies: Arc::clone(&replies),
         refusal_status: match config.server.refusal_status {
             RefusalStatus::Native => bursar_wire::RefusalStatus::Native,
@@ -180,6 +190,9 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
             RefusalStatus::TooManyRequests => bursar_wire::RefusalStatus::Always429,
         },
         trusted_proxies: config.server.trusted_proxies.clone(),
+        default_keys: edges::default_keys(&config.server, surroundings)?,
+        proxies: edges::proxies(surroundings)?,
+        client_wait,
     });
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let workers = config.server.threads.and_then(|n| usize::try_from(n).ok()).unwrap_or(cores);
@@ -211,11 +224,14 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
 /// See [`ServeError`]; the data plane keeps what it has then.
 pub fn reload(config: &Config, surroundings: &Surroundings<'_>, state: &State) -> Result<(), ServeError> {
     let now = state.now();
-    let installed = install(config, surroundings, prices(&config.server.data_dir)?, now)?;
+    let channels = channels(config, surroundings)?;
+    let mut installed = install(config, surroundings, prices(&config.server.data_dir)?, now)?;
+    installed.sealer = Some(sealer(config, surroundings)?);
     reconcile(&state.settings, config, surroundings, &random, now)?;
     state.installed.store(Arc::new(installed));
     state.throttle.set_rules(throttle_rules(config));
     keeping::set_rules(config, state);
+    state.alerts.set_channels(channels);
     Ok(())
 }
 

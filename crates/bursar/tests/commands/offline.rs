@@ -53,6 +53,7 @@ fn check_names_every_mistake() {
     insta::assert_snapshot!("check_warning_json", warned.run(&["check", "--config", "b.toml", "--json"]));
 }
 
+/// Rules: S2-18.
 #[test]
 fn serve_refuses_a_configuration_with_mistakes() {
     let place = Place::new().file("bursar.toml", WRONG);

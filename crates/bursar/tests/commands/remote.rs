@@ -296,3 +296,78 @@ fn what_stands_between_a_command_and_the_server_is_said() {
     insta::assert_snapshot!("no_url", nobody.run(&["budget", "list", "--url", "nowhere"]));
     insta::assert_snapshot!("no_token", Place::new().run(&["budget", "list"]));
 }
+
+#[test]
+fn a_credential_is_handed_over_and_never_shown() {
+    let row = r#"{"name":"a","provider":"openai","managed_by":"api","weight":2,"rate_multiplier":"0.8","rate_multipliers":{},
+      "in_flight_max":null,"requests_per_minute":500,"active":true,"version":1,"created_at":"2026-11-01T00:00:00Z","updated_at":"2026-11-01T00:00:00Z"}"#;
+    let list = format!("{{\"items\":[{row}],\"next_cursor\":null}}");
+    let probed = r#"{"items":[{"credential":"a","ok":true,"status_code":200,"total_ms":12,"error":null},
+      {"credential":"b","ok":false,"status_code":401,"total_ms":9,"error":null}],"next_cursor":null}"#;
+    let path = "/providers/openai/credentials";
+    let server = Server::new(&[
+        (&format!("POST {path}"), 201, row),
+        (&format!("GET {path}"), 200, &list),
+        (&format!("PATCH {path}/a"), 200, row),
+        (&format!("POST {path}/a/rotate"), 200, row),
+        (&format!("DELETE {path}/a"), 204, ""),
+        ("POST /providers/openai/test", 200, probed),
+    ]);
+    let place = Place::new()
+        .at(&server)
+        .with("NEW_KEY", "sk-from-the-environment")
+        .file("key.txt", "sk-from-a-file\n");
+    let credential = |arguments: &[&str], input: &str| {
+        let all: Vec<&str> = ["provider", "credential"].iter().chain(arguments).copied().collect();
+        place.run_with(&all, input)
+    };
+    let create = ["create", "openai", "a", "--weight", "2", "--rate-multiplier", "0.8"];
+    let made = credential(&create, "sk-from-standard-input\n");
+    assert!(!made.contains("sk-from"), "{made}");
+    insta::assert_snapshot!("credential_create", made);
+    insta::assert_snapshot!("credential_create_nothing", credential(&create, ""));
+    insta::assert_snapshot!("credential_list", credential(&["list", "openai"], ""));
+    insta::assert_snapshot!(
+        "credential_update",
+        credential(&["update", "openai", "a", "--active", "false", "--json"], "")
+    );
+    insta::assert_snapshot!("credential_update_nothing", credential(&["update", "openai", "a"], ""));
+    credential(&["rotate", "openai", "a", "--secret-env", "NEW_KEY"], "");
+    credential(&["rotate", "openai", "a", "--secret-file", "key.txt"], "");
+    insta::assert_snapshot!("credential_delete", credential(&["delete", "openai", "a"], ""));
+    insta::assert_snapshot!("provider_test", place.run(&["provider", "test", "openai"]));
+    insta::assert_snapshot!("credential_asked", server.asked());
+}
+
+const TOKEN: &str = r#"{"id":"0199f3a0-0000-7000-8000-000000000002","name":"ann-laptop","prefix":"bursar-admin-4fQ2","role":"member","project":"alpha",
+  "user":"ann","expires_at":"2027-01-01T00:00:00Z","revoked_at":null,"created_at":"2026-11-01T00:00:00Z"}"#;
+
+#[test]
+fn a_token_is_made_listed_and_revoked() {
+    let made = TOKEN.replacen('{', "{\"token\":\"a-new-secret\",", 1);
+    let list = format!("{{\"items\":[{TOKEN}],\"next_cursor\":null}}");
+    let server = Server::new(&[
+        ("POST /tokens", 201, &made),
+        ("GET /tokens?limit=100", 200, &list),
+        ("DELETE /tokens/0199f3a0-0000-7000-8000-000000000002", 200, TOKEN),
+    ]);
+    let place = Place::new().at(&server);
+    let create = [
+        "token",
+        "create",
+        "ann-laptop",
+        "--role",
+        "member",
+        "--project",
+        "alpha",
+        "--user",
+        "ann",
+        "--expires",
+        "2027-01-01",
+    ];
+    insta::assert_snapshot!("token_create", place.run(&create));
+    insta::assert_snapshot!("token_list", place.run(&["token", "list"]));
+    let revoke = ["token", "revoke", "0199f3a0-0000-7000-8000-000000000002", "--json"];
+    insta::assert_snapshot!("token_revoke", place.run(&revoke));
+    insta::assert_snapshot!("token_asked", server.asked());
+}

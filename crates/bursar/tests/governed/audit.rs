@@ -37,6 +37,14 @@ fn cases(route: &str) -> Option<Case> {
         }
         "patch /admin/v1/budgets/{name}" => case(true, true, json!({"limit": "6 USD"})),
         "delete /admin/v1/budgets/{name}" => case(true, true, Value::Null),
+        "post /admin/v1/providers/{name}/credentials" => {
+            case(false, true, json!({"name": "extra", "secret": "sk-extra-secret-0123456789"}))
+        }
+        "patch /admin/v1/providers/{name}/credentials/{credential}" => case(true, true, json!({"weight": 2})),
+        "post /admin/v1/providers/{name}/credentials/{credential}/rotate" => {
+            case(true, true, json!({"secret": "sk-other-secret-0123456789"}))
+        }
+        "delete /admin/v1/providers/{name}/credentials/{credential}" => case(true, false, Value::Null),
         "post /admin/v1/ledger/suspense/{id}/forgive" => case(true, true, json!({"reason": "a test"})),
         "post /admin/v1/ledger/suspense/{id}/settle" => {
             case(true, true, json!({"list_usd": "0.001", "tokens": 5}))
@@ -47,6 +55,8 @@ fn cases(route: &str) -> Option<Case> {
         "post /admin/v1/kill" => case(false, true, json!({"scope": "run=never", "reason": "a test"})),
         "delete /admin/v1/kill/{scope}" => case(true, true, Value::Null),
         "post /admin/v1/usage/rollups/rebuild" => case(true, true, json!({})),
+        "post /admin/v1/tokens" => case(false, true, json!({"name": "eyes", "role": "viewer"})),
+        "delete /admin/v1/tokens/{id}" => case(true, true, Value::Null),
         "post /admin/v1/prices/reprice" => {
             case(true, true, json!({"since": "2026-01-01", "reason": "a test"}))
         }
@@ -62,10 +72,12 @@ fn cases(route: &str) -> Option<Case> {
 /// Routes that are no `GET` and change nothing themselves: what a reload finds changed in the file is audited as `config`.
 /// Reports and reservations are what programs do all day: their records say who, and the journal says what.
 const HARMLESS: &[&str] = &[
+    "post /admin/v1/alerts/test",
     "post /admin/v1/check",
     "post /admin/v1/reload",
     "post /admin/v1/simulate",
     "post /admin/v1/backups",
+    "post /admin/v1/providers/{name}/test",
     "post /admin/v1/usage",
     "post /admin/v1/reservations",
     "post /admin/v1/reservations/{id}/settle",
@@ -84,11 +96,16 @@ async fn every_route_that_changes_something_is_audited() {
     assert_eq!(house.chat(&chat(5, false)).await.status, 200);
     let mut routes = routes();
     // What a later route is called on must still be there: deletions come last.
-    routes.sort_by_key(|route| (route.starts_with("delete"), !route.starts_with("post /admin/v1/projects")));
+    routes.sort_by_key(|route| {
+        let makes = route.starts_with("post /admin/v1/projects") || route.ends_with("/credentials");
+        (route.starts_with("delete"), !makes)
+    });
     let mut missing = Vec::new();
     let mut things: BTreeMap<&str, String> = BTreeMap::from([
         ("projects", "alpha".into()),
         ("users", "ann".into()),
+        ("providers", "fake".into()),
+        ("credentials", "extra".into()),
         ("throttle", "fake".into()),
         ("kill", "run%3Dnever".into()),
     ]);
@@ -103,6 +120,7 @@ async fn every_route_that_changes_something_is_audited() {
         if path.ends_with("/unblock") {
             house.admin("POST", &format!("/keys/{}/block", things["keys"]), &Value::Null).await;
         }
+        things.insert("tokens", extra_token(&house).await);
         things.insert("budgets", extra_budget(&house, path).await);
         let path = filled(path, &things);
         let before = entries(&house).await;
@@ -163,6 +181,11 @@ async fn extra_key(house: &House) -> String {
     let standalone = json!({"project": "alpha", "kind": "standalone", "balance": "1"});
     let made = house.admin("POST", "/keys", &standalone).await;
     made["id"].as_str().unwrap_or_else(|| panic!("no key: {made}")).to_owned()
+}
+
+async fn extra_token(house: &House) -> String {
+    let made = house.admin("POST", "/tokens", &json!({"name": "spare", "role": "viewer"})).await;
+    made["id"].as_str().unwrap_or_else(|| panic!("no token: {made}")).to_owned()
 }
 
 /// The budget that was made by the API, made again where it is gone.

@@ -14,7 +14,8 @@ async fn load(house: &House, stop: &AtomicBool, sent: &AtomicUsize, agent: usize
     let mut headers = house.headers();
     headers.push(("x-bursar-agent", format!("agent-{agent}")));
     while !stop.load(Ordering::Relaxed) {
-        let answer = house.send(&headers, chat(20, agent % 2 == 0).to_string()).await.expect("an answer");
+        let answer =
+            house.send(&headers, chat(20, agent.is_multiple_of(2)).to_string()).await.expect("an answer");
         assert_eq!(answer.status, 200);
         sent.fetch_add(1, Ordering::Relaxed);
     }

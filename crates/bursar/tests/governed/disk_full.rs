@@ -21,7 +21,7 @@ async fn ask_until_the_end(url: String, key: String, client: u32) -> u32 {
     let http = reqwest_lite::Client::new();
     let mut refused = 0;
     loop {
-        let body = asking(&format!("out={} in=10 latency_ms={client}", 5 + client), client % 2 == 0);
+        let body = asking(&format!("out={} in=10 latency_ms={client}", 5 + client), client.is_multiple_of(2));
         let Ok(answer) = http.send("POST", &url, &headers, body.to_string().into_bytes()).await else {
             return refused;
         };
@@ -33,7 +33,7 @@ async fn ask_until_the_end(url: String, key: String, client: u32) -> u32 {
     }
 }
 
-/// Rules: S1-16, V K23, T4.
+/// Rules: S1-16, V K23.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ledger_that_cannot_write_refuses_says_so_and_ends() {
     let mut refused = 0;

@@ -43,7 +43,7 @@ async fn spent(house: &House, usd: &str) {
     assert_eq!(done["result"], "settled", "{done}");
 }
 
-/// Rules: S2-05, S2-06, S4-03, S4-04, S4-05, S4-20, S4-24, V U11, V L04.
+/// Rules: S1-18, S2-05, S2-06, S4-03, S4-04, S4-05, S4-20, S4-24, V L04, V U11.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_report_again_is_the_same_call() {
     let house = House::with(priced(), &daily("1 USD", "")).await;
@@ -72,7 +72,7 @@ async fn the_same_report_again_is_the_same_call() {
     assert_eq!(house.mock.received(), 0, "nothing is sent for a report");
 }
 
-/// Rules: S4-24, S4-30, S4-31, S4-33, V L03.
+/// Rules: S3-20, S4-24, S4-30, S4-31, S4-33, V L03.
 #[tokio::test(flavor = "multi_thread")]
 async fn progress_holds_and_the_end_settles_the_difference() {
     let house = House::with(priced(), &daily("1 USD", "")).await;

@@ -77,6 +77,7 @@ impl Ended {
     }
 }
 
+/// Rules: S3-16.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_with_usage_settles_at_the_bill() {
     for stream in [false, true] {
@@ -114,6 +115,7 @@ async fn an_answer_that_a_provider_encodes_unasked_is_metered_all_the_same() {
     }
 }
 
+/// Rules: S3-17.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_cannot_be_reached_costs_nothing() {
     let lost = "[providers.lost]\nfamily = \"openai\"\nbase_url = \"http://127.0.0.1:1/v1\"\n\
@@ -130,6 +132,7 @@ async fn a_provider_that_cannot_be_reached_costs_nothing() {
     }
 }
 
+/// Rules: S3-17.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_complete_error_before_any_output_costs_nothing() {
     for stream in [false, true] {
@@ -147,10 +150,12 @@ async fn an_outage_leaves_the_budget_as_it_was() {
         assert_eq!(answer.status, 503);
     }
     let window = house.settled("daily").await;
-    assert_eq!(house.mock.received(), 200);
+    // Retries add to the first of them; then the circuit opens, and hardly anything is sent any more.
+    assert!((10..100).contains(&house.mock.received()), "{}", house.mock.received());
     assert_eq!(window["remaining"], window["limit"], "{window}");
 }
 
+/// Rules: S3-17.
 #[tokio::test(flavor = "multi_thread")]
 async fn silence_after_sending_is_suspense_at_the_hold() {
     for stream in [false, true] {
@@ -185,6 +190,7 @@ async fn an_answer_that_breaks_off_settles_as_estimated() {
     }
 }
 
+/// Rules: S3-17, S4-16.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_leaves_mid_stream_pays_what_the_provider_bills() {
     let house = House::with(priced(), DAILY).await;

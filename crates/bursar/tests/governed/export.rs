@@ -73,7 +73,7 @@ async fn busy() -> (House, Vec<Value>) {
 }
 
 /// CSV, JSON lines and Parquet say the same of every request, refusals included.
-/// Rules: S4-01, S4-19, S4-72.
+/// Rules: S1-18, S4-01, S4-19, S4-72.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_format_has_every_request_once() {
     let (house, records) = busy().await;
@@ -221,7 +221,7 @@ async fn a_focus_export_is_what_the_specification_says_and_ties_to_the_records()
                     assert!(bursar_core::Timestamp::parse(value).is_some());
                 }
                 Json => {
-                    drop(serde_json::from_str::<serde_json::Map<String, Value>>(value).expect("an object"))
+                    drop(serde_json::from_str::<serde_json::Map<String, Value>>(value).expect("an object"));
                 }
             }
         }
@@ -254,7 +254,6 @@ async fn a_focus_export_is_what_the_specification_says_and_ties_to_the_records()
     assert!(sums.is_empty(), "rows of nobody");
 }
 
-/// Rules: S4-64.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_format_and_a_foreign_cursor_are_named() {
     let house = House::with(priced(), DAILY).await;

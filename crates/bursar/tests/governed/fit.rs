@@ -180,12 +180,13 @@ async fn room_that_is_held_is_waited_for_before_the_limit_is_lowered() {
     assert!(record["notes"][0].as_str().is_some_and(|note| note.starts_with("waited ")), "{record}");
 }
 
+/// Rules: S1-22, S4-29, S4-32, V Q04.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_next_deployment_is_tried_before_waiting() {
     let providers = "[providers.other]\nfamily = \"openai\"\nbase_url = \"MOCK_ROOT/v1\"\ncredential = { env = \"FAKE_KEY\" }\n\
         [models.\"two\"]\ndeployments = [\n\
         { provider = \"fake\", model = \"small\", price = { input = \"1\", output = \"2\", context = 200000, max_output = 4096 } },\n\
-        { provider = \"other\", model = \"small\", price = { input = \"1\", output = \"2\", context = 200000, max_output = 4096 } }]\n\
+        { provider = \"other\", model = \"small\", price = { input = \"2\", output = \"4\", context = 200000, max_output = 4096 } }]\n\
         [[budgets]]\nname = \"quota\"\nlimit = \"0.003 USD\"\nperiod = \"day\"\nwait_ms = 60000\nmatch = { provider = \"fake\" }\n";
     let house = House::with(priced(), providers).await;
     let mut body = asking("out=5 in=10 latency_ms=1500", false);
@@ -201,8 +202,20 @@ async fn the_next_deployment_is_tried_before_waiting() {
     assert_eq!(first.header("x-bursar-provider"), "fake");
     assert_eq!(
         (second.header("x-bursar-provider"), second.header("x-bursar-fallback")),
-        ("other", "fake; refused")
+        ("other", "fake; quota_held")
     );
+    let record = house.record(second.header("x-bursar-request-id")).await;
+    let names = ["model", "served_model", "provider"].map(|name| &record["attributes"][name]);
+    assert_eq!(names, ["two", "small", "other"]);
+    assert_eq!(record["list_cost"], "0.00004", "at the price of who answered: {record}");
+
+    let used = house.settled("quota").await["settled"].clone();
+    let spent = json!({"limit": format!("{} USD", used.as_str().unwrap())});
+    house.admin("PATCH", "/budgets/quota", &spent).await;
+    let third = house.chat(&quick).await;
+    assert_eq!((third.status, third.header("x-bursar-provider")), (200, "other"), "{:?}", third.body);
+    assert_eq!(third.header("x-bursar-fallback"), "fake; quota_exhausted");
+    assert_eq!(house.window("quota").await["settled"], used);
 }
 
 /// Rules: S1-15, S3-09, V K19.

@@ -22,7 +22,7 @@ fn last_event(body: &[u8]) -> Value {
     let text = String::from_utf8_lossy(body);
     let lines = text.lines().map(|line| line.strip_prefix("data: ").unwrap_or(line));
     let read = |line: &str| serde_json::from_str::<Value>(line).ok();
-    lines.filter(|line| !line.is_empty() && *line != "[DONE]").filter_map(read).last().expect("an event")
+    lines.filter(|line| !line.is_empty() && *line != "[DONE]").filter_map(read).next_back().expect("an event")
 }
 
 /// Every event is whole: what was cut was cut between two.

@@ -12,6 +12,9 @@ use tempfile::TempDir;
 /// The credential towards the fake provider.
 pub(crate) const UPSTREAM_SECRET: &str = "sk-upstream-secret-0123456789";
 
+/// Another one, for those that take several.
+pub(crate) const OTHER_SECRET: &str = "sk-upstream-other-9876543210";
+
 /// Bursar, a fake provider behind it, and a key of the project `alpha`.
 pub(crate) struct House {
     pub(crate) mock: Mock,
@@ -45,6 +48,8 @@ impl House {
     async fn with_all(script: Script, budgets: &str, ledger: &str, server: &str) -> Self {
         let mock = Mock::start(script).await.expect("the mock starts");
         let data = TempDir::new().expect("a folder");
+        // What a story adds may speak of the fake provider's address.
+        let budgets = budgets.replace("{fake}", &mock.base_url(Family::OpenAi));
         let text = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = {:?}\nthreads = 2\n{server}\n[ledger]\n{ledger}\n\
              [providers.fake]\nfamily = \"openai\"\nbase_url = \"{}\"\ncredential = {{ env = \"FAKE_KEY\" }}\nprices = \"fake\"\n\
@@ -174,6 +179,11 @@ impl House {
         panic!("no {count} records: {}", self.admin("GET", "/requests?limit=100", &Value::Null).await);
     }
 
+    /// The governor of the running Bursar.
+    pub(crate) fn governor(&self) -> &bursar_govern::Governor {
+        &self.running.as_ref().expect("it runs").state.governor
+    }
+
     /// The admin token.
     pub(crate) fn token(&self) -> &str {
         &self.token
@@ -198,6 +208,7 @@ impl House {
         let lines = self.text.lines().map(|line| if line.starts_with("data_dir") { &other } else { line });
         let running = start(&lines.collect::<Vec<_>>().join("\n"));
         self.base = format!("http://{}", running.address);
+        self.admin_base = format!("http://{}", running.admin_address.unwrap_or(running.address));
         self.running = Some(running);
         let token = std::fs::read_to_string(data_dir.join("admin-token")).expect("an admin token");
         token.trim().clone_into(&mut self.token);
@@ -217,8 +228,13 @@ impl Drop for House {
     }
 }
 
+/// Starts it on a configuration, whose comments `# variable NAME=value` are its environment.
 fn start(text: &str) -> Running {
-    let environment = Environment::new([("FAKE_KEY".to_owned(), UPSTREAM_SECRET.to_owned())]);
+    let own = text.lines().filter_map(|line| line.strip_prefix("# variable ")?.split_once('='));
+    let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let secret = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+    let secrets = [secret("FAKE_KEY", UPSTREAM_SECRET), secret("OTHER_KEY", OTHER_SECRET)];
+    let environment = Environment::new(own.chain(secrets));
     let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| error.to_string());
     let surroundings = Surroundings { environment: &environment, read_file: &read };
     let checked = Config::read(text, Path::new("bursar.toml"), &surroundings);

@@ -42,6 +42,7 @@ async fn load(
     clients
 }
 
+/// Rules: S1-17, S3-17.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_server_forgets_nothing_that_was_sent() {
     kill_again_and_again(30).await;
@@ -87,6 +88,52 @@ async fn kill_again_and_again(kills: u32) {
     assert!(mock.bill().requests() > u64::from(kills), "there was no load");
     assert!(in_suspense > 0, "no request was ever in flight when the server was killed");
     eprintln!("{} requests billed over {kills} kills", mock.bill().requests());
+}
+
+/// What `bursar ledger verify` of the process's data directory says, and how it ends.
+fn verify(process: &Process, more: &[&str]) -> (Option<i32>, Value) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_bursar"));
+    let output =
+        command.args(["ledger", "verify", "--json", "--data-dir"]).arg(process.data_dir()).args(more);
+    let output = output.output().unwrap();
+    (output.status.code(), serde_json::from_slice(&output.stdout).unwrap_or_default())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_journal_is_refused_named_and_repaired_on_demand() {
+    let mock = bursar_mock::Mock::start(priced()).await.unwrap();
+    let mut process = Process::new(&mock);
+    process.start().await;
+    let made = process.admin("POST", "/keys", &json!({"project": "alpha"})).await;
+    let key = made["key"].as_str().unwrap().to_owned();
+    for client in load(&process, &key, 0, Duration::from_millis(500)).await {
+        client.abort();
+    }
+    process.kill();
+    assert_eq!(verify(&process, &[]).0, Some(0));
+
+    // A bit of an entry in the middle flips.
+    let segment = process.data_dir().join("ledger/journal-0000000001.seg");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let written = bytes.chunks(512).take_while(|block| block.iter().any(|byte| *byte != 0)).count();
+    assert!(written > 8, "{written} blocks are written");
+    bytes[written / 2 * 512 + 40] ^= 4;
+    std::fs::write(&segment, bytes).unwrap();
+    let refused = process.command("refused").status().unwrap();
+    let said = std::fs::read_to_string(process.folder.path().join("refused")).unwrap();
+    assert_eq!(refused.code(), Some(1), "{said}");
+    assert!(said.contains("journal-0000000001.seg") && said.contains("bursar ledger verify"), "{said}");
+    let (code, found) = verify(&process, &[]);
+    assert_eq!((code, &found["sound"]), (Some(1), &json!(false)), "{found}");
+    assert!(found["problems"][0].as_str().unwrap().contains("is damaged at byte"), "{found}");
+
+    let (code, repaired) = verify(&process, &["--repair"]);
+    assert_eq!((code, &repaired["sound"]), (Some(0), &json!(true)), "{repaired}");
+    assert!(repaired["repaired"]["lost_count"].as_u64().unwrap() > 0, "{repaired}");
+    assert_eq!(verify(&process, &["--repair"]).1["repaired"], Value::Null, "nothing is left to repair");
+    process.start().await;
+    let shown = process.admin("GET", "/budgets/all", &Value::Null).await;
+    assert_eq!(nanos(&shown["windows"][0]["held"]), 0, "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

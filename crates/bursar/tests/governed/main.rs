@@ -1,14 +1,20 @@
 //! Stories of governed requests through a whole Bursar, judged by the fake provider's own bill.
 
 mod agents;
+mod alerts;
 mod audit;
 mod backup;
 mod calibrate;
+mod circuits;
+mod clients;
+mod credentials;
+mod default_key;
 mod disk_full;
 mod doors;
 mod elsewhere;
 mod endings;
 mod export;
+mod fallback;
 mod families;
 mod fit;
 mod holds;
@@ -17,13 +23,17 @@ mod key_limits;
 mod kill;
 mod openapi;
 mod process;
+mod proxies;
 mod races;
+mod receivers;
 mod refusals;
 mod repeats;
 mod reports;
 mod reprice;
+mod roles;
 mod secrets;
 mod simulate;
 mod stop_time;
 mod stops;
 mod throttle;
+mod upstream_tls;

@@ -65,6 +65,7 @@ async fn a_thousand_plain_requests_use_the_room_and_no_more() {
     assert!(used * 100 >= LIMIT * 95, "only {used} of {LIMIT} was used");
 }
 
+/// Rules: S1-15, S3-09, V K19.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_streams_use_the_room_and_no_more() {
     let used = race(true, 60_000, "durability = \"fast\"").await;
@@ -91,6 +92,7 @@ async fn a_thousand_requests_with_a_synced_ledger_and_without_waiting_stay_insid
     assert!(used > 0);
 }
 
+/// Rules: S3-04, S3-14.
 #[tokio::test(flavor = "multi_thread")]
 async fn small_requests_do_not_overtake_a_large_one_that_waits() {
     let budget = "[[budgets]]\nname = \"race\"\nlimit = \"0.011 USD\"\nperiod = \"total\"\nwait_ms = 30000\n";

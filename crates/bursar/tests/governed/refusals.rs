@@ -27,6 +27,7 @@ fn claims(house: &House, claims: &[(&'static str, &str)]) -> Vec<(&'static str, 
     headers
 }
 
+/// Rules: S1-02, S1-26, S2-19, S3-21.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exhausted_budget_is_named_by_its_scope() {
     let cases = [
@@ -69,6 +70,7 @@ async fn an_exhausted_budget_is_named_by_its_scope() {
     }
 }
 
+/// Rules: S1-03, S4-72.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_tells_every_number_and_is_on_record() {
     let house = house("[[budgets]]\nname = \"day\"\nlimit = \"0.004 USD\"\nperiod = \"day\"\n").await;
@@ -97,6 +99,7 @@ async fn a_refusal_tells_every_number_and_is_on_record() {
     assert!(house.mock.total().nanos() <= 4_000_000);
 }
 
+/// Rules: S3-04, S3-14.
 #[tokio::test(flavor = "multi_thread")]
 async fn room_held_by_requests_in_flight_is_another_answer() {
     let house =
@@ -114,6 +117,7 @@ async fn room_held_by_requests_in_flight_is_another_answer() {
     assert_eq!(house.chat(&chat(5, false)).await.status, 200, "and now there is room");
 }
 
+/// Rules: S1-03.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_is_too_large_is_told_what_fits() {
     let house = house("[[budgets]]\nname = \"day\"\nlimit = \"0.001 USD\"\nperiod = \"day\"\n").await;
@@ -130,6 +134,7 @@ async fn a_request_that_is_too_large_is_told_what_fits() {
     }
 }
 
+/// Rules: S1-06, S2-16, S4-07.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_price_no_call() {
     let house = house("").await;
@@ -183,6 +188,7 @@ async fn a_surface_without_a_meter_is_refused_by_name() {
     assert_eq!(house.mock.received(), 0);
 }
 
+/// Rules: S3-10.
 #[tokio::test(flavor = "multi_thread")]
 async fn shadow_and_soft_budgets_never_refuse() {
     for mode in ["shadow", "soft"] {
@@ -199,6 +205,7 @@ async fn shadow_and_soft_budgets_never_refuse() {
     }
 }
 
+/// Rules: S1-02.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_run_has_a_window_of_its_own_and_leaving_it_out_does_not_evade() {
     let house = house(&one_request("per = [\"run\"]")).await;
@@ -210,6 +217,22 @@ async fn each_run_has_a_window_of_its_own_and_leaving_it_out_does_not_evade() {
     assert_eq!(house.chat(&chat(5, false)).await.status, 429, "those without a run share one window");
 }
 
+/// Rules: S3-21, S3-23.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_users_budget_counts_all_of_the_users_keys() {
+    let mut house = house(&one_request("per = [\"user\"]")).await;
+    assert_eq!(house.chat(&chat(5, false)).await.status, 200);
+    for (owner, status) in
+        [(json!({"project": "alpha", "user": "ann"}), 429), (json!({"project": "alpha"}), 200)]
+    {
+        let made = house.admin("POST", "/keys", &owner).await;
+        house.key = made["key"].as_str().unwrap().to_owned();
+        assert_eq!(house.chat(&chat(5, false)).await.status, status, "{owner}");
+    }
+    assert_eq!(house.mock.received(), 2);
+}
+
+/// Rules: S1-20.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_window_is_a_calendar_interval_of_its_zone() {
     let house = house(&one_request("time_zone = \"Asia/Taipei\"")).await;

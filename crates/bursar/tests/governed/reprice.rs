@@ -90,7 +90,7 @@ async fn a_corrected_price_corrects_what_was_booked_once() {
     house.stop();
     let files = house.data_dir();
     let disk = bursar_store::disk::RealDisk::open(&files.join("ledger")).expect("a ledger");
-    let verified = bursar_store::ledger::verify(&disk).expect("verified");
+    let verified = bursar_store::ledger::verify(&disk, None).expect("verified");
     assert!(verified.is_sound(), "{verified:?}");
     let records =
         bursar_store::records::Records::open(&files.join("records"), bursar_core::Timestamp::default())

@@ -5,6 +5,8 @@ use crate::process::Process;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
+const GIVEN: &str = "sk-given-through-the-api-0123456789";
+const TURNED: &str = "sk-given-when-it-was-turned-987654";
 const PROMPT: &str = "the-prompt-is-nobodys-business";
 
 /// Every file below a folder.
@@ -27,6 +29,12 @@ async fn no_secret_is_on_disk_in_logs_or_in_records() {
     let id = made["id"].as_str().unwrap().to_owned();
     let turned = process.admin("POST", &format!("/keys/{id}/rotate"), &json!({"overlap_s": 600})).await;
     let second = turned["key"].as_str().unwrap().to_owned();
+
+    let path = "/providers/fake/credentials";
+    let given = json!({"name": "given", "secret": GIVEN, "weight": 1_000_000});
+    let given = process.admin("POST", path, &given).await;
+    let turned = process.admin("POST", &format!("{path}/given/rotate"), &json!({"secret": TURNED})).await;
+    assert_eq!((&given["version"], &turned["version"]), (&json!(1), &json!(2)), "{given} {turned}");
 
     let mut prompt = chat(5, false);
     prompt["messages"][0]["content"] = json!(PROMPT);
@@ -58,6 +66,14 @@ async fn no_secret_is_on_disk_in_logs_or_in_records() {
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
+    let used = |received: &bursar_mock::Received| {
+        received
+            .headers
+            .get("authorization")
+            .is_some_and(|value| value.as_bytes().ends_with(TURNED.as_bytes()))
+    };
+    assert!(mock.requests().iter().any(used), "the rotated credential was never used");
+    shown.extend([given, turned, process.admin("GET", "/providers/fake/credentials", &Value::Null).await]);
     for path in ["/keys", "/audit?limit=100", "/providers", "/users", "/projects", "/budgets"] {
         shown.push(process.admin("GET", path, &Value::Null).await);
     }
@@ -68,6 +84,8 @@ async fn no_secret_is_on_disk_in_logs_or_in_records() {
         ("key", &*first),
         ("rotated key", &*second),
         ("credential", UPSTREAM_SECRET),
+        ("given credential", GIVEN),
+        ("given credential's new secret", TURNED),
         ("admin token", &*token),
         ("prompt", PROMPT),
     ];
@@ -76,11 +94,15 @@ async fn no_secret_is_on_disk_in_logs_or_in_records() {
         for answer in &shown {
             assert!(!answer.to_string().contains(secret), "the {what} is in an answer: {answer}");
         }
-        for file in files(process.folder.path()) {
+    }
+    for file in files(process.folder.path()) {
+        // Segments of the journal are mostly zeros, and no secret has one.
+        let bytes = std::fs::read(&file).unwrap();
+        let texts: Vec<&[u8]> = bytes.split(|byte| *byte == 0).filter(|text| text.len() > 16).collect();
+        for (what, secret) in secrets {
             let own = what == "admin token" && file.ends_with("admin-token");
-            let bytes = std::fs::read(&file).unwrap();
-            let found = bytes.windows(secret.len()).any(|part| part == secret.as_bytes());
-            assert_eq!(found, own, "the {what} in {}", file.display());
+            let is_in = |text: &&[u8]| text.windows(secret.len()).any(|part| part == secret.as_bytes());
+            assert_eq!(texts.iter().any(is_in), own, "the {what} in {}", file.display());
         }
     }
     assert!(std::fs::metadata(process.folder.path().join("log-1")).unwrap().len() > 0, "nothing was logged");
@@ -95,4 +117,5 @@ async fn the_data_directory_is_its_owners_alone() {
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&process.data_dir()), 0o700);
     assert_eq!(mode(&process.data_dir().join("admin-token")), 0o600);
+    assert_eq!(mode(&process.data_dir().join("seal-key")), 0o600);
 }

@@ -81,7 +81,7 @@ fn an_attempt_is_late_strictly_after_its_endpoints_timeout() {
     assert_eq!(late, [false, true, false]);
 }
 
-/// Rules: C6-7: roll-ups tie to the records to the nano-dollar; made anew they do so again.
+/// Rules: S0-19, C6-7: roll-ups tie to the records to the nano-dollar; made anew they do so again.
 #[test]
 fn roll_ups_are_checked_and_made_anew() {
     let mut world = World::at("2026-03-15T12:00:00Z");

@@ -6,10 +6,11 @@ use bursar_core::{ApiFormat, Family, Multiplier, RequestId, Value};
 use bursar_govern::directory::{
     Credentials, Directory, Key, KeyKind, MaySet, Model, ModelAt, Project, Provider, Timeouts,
 };
-use bursar_govern::route::{Asked, Route, route};
+use bursar_govern::route::{NoRoute, Route, RouteAsk, route};
 use bursar_govern::{Throttled, Why};
-use bursar_pricing::UnknownModel;
+use bursar_pricing::{Billing, UnknownModel};
 use bursar_store::settings::ThrottleEventKind;
+use bursar_wire::Needs;
 use serde_json::Value as Json;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -201,15 +202,24 @@ fn served_by(providers: &[String]) -> Directory {
             name: Value::new(name).unwrap(),
             family: Family::OpenAi,
             base_url: "http://127.0.0.1:1".into(),
+            authorities: None,
             credentials: Credentials::None,
             prices: "nobody".into(),
             timeouts: Timeouts::default(),
             fallback: Vec::new(),
             bills_errors: false,
+            billing: Billing::default(),
+            fallback_model: None,
+            next_after_silence: false,
         }));
     }
     let at = |provider: &Arc<Provider>| {
-        Arc::new(ModelAt { provider: Arc::clone(provider), upstream_model: None, price: None })
+        Arc::new(ModelAt {
+            provider: Arc::clone(provider),
+            upstream_model: None,
+            price: None,
+            prefers_billed: false,
+        })
     };
     let deployments = directory.providers.iter().map(at).collect();
     directory.models.insert("m".into(), Arc::new(Model { deployments, fallback: Vec::new() }));
@@ -217,7 +227,7 @@ fn served_by(providers: &[String]) -> Directory {
 }
 
 /// Routes by the chain of fallbacks that an example gives, each provider at most once.
-fn routed(vector: &Json, first: &str) -> (Result<Route, bursar_core::Refusal>, Vec<String>) {
+fn routed(vector: &Json, first: &str) -> (Result<Route, Box<NoRoute>>, Vec<String>) {
     let given = &vector["given"];
     let mut chain = vec![first.to_owned()];
     while let Some(next) = given["fallback"][chain.last().unwrap()].as_str() {
@@ -254,14 +264,17 @@ fn routed(vector: &Json, first: &str) -> (Result<Route, bursar_core::Refusal>, V
         limits: Arc::default(),
         allowed_ips: Vec::new(),
     };
-    let asked = Asked {
+    let asked = RouteAsk {
+        now: at("2026-04-10"),
         key: &key,
         format: ApiFormat::OpenAiChat,
         model: "m",
+        needs: Needs::default(),
+        prompt_tokens: &|_| 0,
+        may_fall_back: true,
         request_id: RequestId::from_u128(1),
-        allow_fallback: true,
     };
-    (route(&directory, &throttled, at("2026-04-10"), &asked), chain)
+    (route(&directory, &throttled, &asked), chain)
 }
 
 /// Rules: S0-03, S0-23, S0-24, V T16.
@@ -283,7 +296,7 @@ fn t16_routing_goes_past_the_throttled_to_the_next_in_the_chain() {
 fn t17_a_circle_of_throttled_providers_ends_in_a_refusal() {
     let Some(vector) = vector("T17") else { return };
     let (found, visited) = routed(&vector, "a");
-    let refusal = found.err().unwrap();
+    let refusal = found.err().unwrap().refusal;
     assert_eq!(refusal.code.as_str(), vector["then"]["error_code"]);
     assert_eq!(Json::from(refusal.code.status()), vector["then"]["http_status"]);
     assert_eq!(Json::from(visited), vector["then"]["visited"]);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bursar_core::amount::CostBasis;
 use bursar_core::{Charge, Measure, ReservationId};
-use bursar_ledger::{Engine, Entry, Settled, State, WindowId, WindowIds, WindowImage};
+use bursar_ledger::{Engine, Entry, Settled, State, WindowId, WindowIds, WindowImage, WindowKey};
 
 /// Counters of one window.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -37,6 +37,9 @@ impl Counters {
 pub(super) struct Recount {
     windows: BTreeMap<WindowId, Counters>,
     measures: BTreeMap<WindowId, (Measure, CostBasis)>,
+    keys: BTreeMap<WindowId, WindowKey>,
+    /// Those that left memory and did not come back.
+    paged: BTreeMap<WindowId, Counters>,
     open: BTreeMap<ReservationId, Open>,
 }
 
@@ -63,10 +66,21 @@ impl Recount {
     pub(super) fn windows(&self) -> &BTreeMap<WindowId, Counters> {
         &self.windows
     }
+    /// The windows that left memory and did not come back, with what the entries add up to for them.
+    pub(super) fn paged(&self) -> Vec<(WindowId, WindowKey, Counters)> {
+        let paged = self.paged.iter();
+        paged.filter_map(|(id, counters)| Some((*id, self.keys.get(id)?.clone(), *counters))).collect()
+    }
     /// Adds one entry.
     pub(super) fn add(&mut self, entry: &Entry) -> Result<(), String> {
         match entry {
-            Entry::Opened(image) | Entry::PagedIn { image, .. } => self.put(image),
+            Entry::Opened(image) => self.put(image),
+            Entry::PagedIn { image, .. } => {
+                if self.paged.remove(&image.id).is_some_and(|left| left != Counters::of(image)) {
+                    return Err("it brings a window back with other counters than it left with".to_owned());
+                }
+                self.put(image);
+            }
             Entry::Reserved(reserved) => {
                 let (hold, windows) = (reserved.hold, reserved.windows.clone());
                 self.change(&windows, &hold, |counters, part| plus(&mut counters.held, part))?;
@@ -94,7 +108,8 @@ impl Recount {
             }
             Entry::PagedOut { windows, .. } => {
                 for window in windows {
-                    self.windows.remove(window).ok_or("it pages out an unknown window")?;
+                    let left = self.windows.remove(window).ok_or("it pages out an unknown window")?;
+                    self.paged.insert(*window, left);
                 }
             }
             Entry::Progressed { .. }
@@ -110,6 +125,7 @@ impl Recount {
     fn put(&mut self, image: &WindowImage) {
         self.windows.insert(image.id, Counters::of(image));
         self.measures.insert(image.id, (image.measure, image.cost_basis));
+        self.keys.insert(image.id, image.key.clone());
     }
 
     fn extend(&mut self, id: ReservationId, more: &Charge) -> Result<(), String> {

@@ -215,6 +215,7 @@ prop_compose! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
+    /// Rules: S1-18, S4-01.
     #[test]
     fn a_record_comes_back_from_its_bytes(record in record()) {
         let mut out = vec![7];

@@ -18,6 +18,7 @@ fn five() -> Vec<Record> {
     (0..5).map(|n| completed(u128::try_from(n).unwrap(), &at(n))).collect()
 }
 
+/// Rules: S2-06, S4-24.
 #[test]
 fn a_batch_that_is_given_twice_counts_once() {
     let world = World::new();
@@ -32,6 +33,7 @@ fn a_batch_that_is_given_twice_counts_once() {
     assert_eq!(months, ["202602", "202603"]);
 }
 
+/// Rules: S4-26.
 #[test]
 fn after_a_crash_between_two_months_nothing_is_lost_or_doubled() {
     let world = World::new();
@@ -89,6 +91,7 @@ fn the_floor_moves_only_with_a_checkpoint() {
     assert_eq!(world.records.checkpoint().unwrap(), seq(12), "entries without a record move it too");
 }
 
+/// Rules: S4-24, S4-25, V L03.
 #[test]
 fn l03_a_later_state_replaces_an_earlier_one_and_the_difference_is_booked() {
     let world = World::new();
@@ -107,6 +110,7 @@ fn l03_a_later_state_replaces_an_earlier_one_and_the_difference_is_booked() {
     world.check();
 }
 
+/// Rules: S4-33, S4-35.
 #[test]
 fn s4_33_a_final_state_is_final_but_a_lost_success_is_recovered() {
     let world = World::new();
@@ -122,6 +126,7 @@ fn s4_33_a_final_state_is_final_but_a_lost_success_is_recovered() {
     world.check();
 }
 
+/// Rules: S4-25.
 #[test]
 fn a_later_state_may_have_other_attributes_but_keeps_its_time() {
     let world = World::new();
@@ -152,6 +157,7 @@ fn thousands_of_records_of_one_instant_all_find_a_place() {
     world.check();
 }
 
+/// Rules: S0-19.
 #[test]
 fn a_roll_up_that_was_changed_by_hand_is_found_and_made_anew() {
     let world = World::new();
@@ -171,6 +177,7 @@ proptest! {
 
     /// Any sequence of states of a few requests, drained in batches of any size with any part of it repeated and restarts
     /// in between, ends as if each entry had been applied once, and everything adds up.
+    /// Rules: S4-26.
     #[test]
     fn draining_is_exactly_once(
         states in proptest::collection::vec((0..4u128, 0..6usize, 0..1000i64, any::<bool>()), 1..40),

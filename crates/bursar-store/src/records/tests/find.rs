@@ -72,6 +72,7 @@ fn a_record_is_found_by_its_id_whatever_the_id_says() {
     assert_eq!(world.records.get(RequestId::from_u128(1)).unwrap(), None);
 }
 
+/// Rules: S4-35, V S03.
 #[test]
 fn s03_a_stream_that_makes_progress_is_not_stale() {
     let world = World::new();

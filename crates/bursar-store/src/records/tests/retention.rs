@@ -15,6 +15,7 @@ fn retained(world: &World, before: &str) -> Vec<u64> {
     }
 }
 
+/// Rules: S2-03, S4-65, V A01.
 #[test]
 fn a01_old_records_go_in_batches_and_the_one_at_the_cutoff_stays() {
     let world = World::new();
@@ -39,6 +40,7 @@ fn a01_old_records_go_in_batches_and_the_one_at_the_cutoff_stays() {
     assert_eq!(cost, 2_501_000, "the roll-ups outlive the records");
 }
 
+/// Rules: S2-03, S4-65.
 #[test]
 fn whole_months_go_with_their_file_and_leave_their_roll_ups() {
     let world = World::new();

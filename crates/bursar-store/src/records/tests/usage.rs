@@ -90,6 +90,7 @@ fn a02_a04_usage_is_summed_by_state_so_that_the_asker_says_what_counts() {
     );
 }
 
+/// Rules: S2-04.
 #[test]
 fn two_projects_may_have_an_agent_of_the_same_name() {
     let world = World::new();
@@ -101,6 +102,7 @@ fn two_projects_may_have_an_agent_of_the_same_name() {
     assert_eq!(ask(&world, "2026-03-01", "2026-03-02", &by), expected);
 }
 
+/// Rules: S2-03, S4-65.
 #[test]
 fn usage_outlives_its_records() {
     let world = World::new();
@@ -192,7 +194,7 @@ const ZONES: [&str; 7] = [
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Rules: S2-01, S2-11, C6-4, C6-7: hours, days, weeks, months and years of any zone add up to their records.
+    /// Rules: S2-01, S2-11, S4-23.
     #[test]
     fn every_period_of_every_zone_is_what_its_records_add_up_to(
         rows in proptest::collection::vec((0..5i64 * 86_400, 0..6usize, 0..3u8, 0..1000i64), 1..60),

@@ -6,6 +6,7 @@ use bursar_core::ApiFormat::{self, *};
 use bursar_core::UsageClass;
 use serde_json::json;
 
+/// Rules: S4-14, S4-15, V P13, V P14.
 #[test]
 fn the_worked_examples_of_normalisation() {
     let gemini = r#"{"promptTokenCount":1000,"cachedContentTokenCount":400,"candidatesTokenCount":50,"thoughtsTokenCount":150}"#;
@@ -105,6 +106,7 @@ fn the_text_of_each_choice_is_counted_apart() {
     assert!(reading.anomalies.has(Anomaly::ListCut));
 }
 
+/// Rules: S4-02.
 #[test]
 fn odd_counts_never_become_money() {
     let read = |counts: &str| plain(OpenAiChat, "", &chat(counts));

@@ -167,6 +167,7 @@ event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
     assert_eq!(reading.usage.get(bursar_core::UsageClass::Input), 2039);
 }
 
+/// Rules: S4-14.
 #[test]
 fn anthropics_split_of_cache_writes_may_be_older_than_their_total() {
     let body = events(&[
@@ -203,6 +204,7 @@ fn geminis_usage_is_cumulative_and_its_plain_stream_an_array() {
 
 // Usage that does not mean what its name says.
 
+/// Rules: S4-15.
 #[test]
 fn a_prompt_includes_what_was_cached_or_does_not() {
     let openai = plain(
@@ -242,6 +244,7 @@ fn xais_reasoning_stands_beside_the_output() {
     );
 }
 
+/// Rules: S4-15.
 #[test]
 fn geminis_thoughts_and_tool_prompts_come_on_top() {
     let usage = r#"{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"candidatesTokenCount":40,"promptTokenCount":15,"thoughtsTokenCount":257,"toolUsePromptTokenCount":288,"totalTokenCount":600}}"#;
@@ -371,6 +374,7 @@ fn a_compactions_tokens_are_billed_beside_the_top_level() {
     assert!(plain(AnthropicMessages, "anthropic", &repeated).billed_by_model.is_empty());
 }
 
+/// Rules: S1-22, S4-32.
 #[test]
 fn the_model_that_answered_is_read_not_the_one_that_was_asked() {
     let body = r#"{"type":"message","model":"claude-opus-4-8","content":[],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2,"inference_geo":"us","speed":"fast","service_tier":"priority"}}"#;

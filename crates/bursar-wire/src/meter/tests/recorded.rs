@@ -127,6 +127,7 @@ fn differences(entry: &Recorded, reading: &Reading) -> Vec<String> {
     out
 }
 
+/// Rules: S4-15.
 #[test]
 fn usage_equals_what_each_recorded_body_states() {
     let mut wrong = Vec::new();

@@ -41,6 +41,7 @@ fn base64(bytes: &[u8]) -> String {
     digits.collect()
 }
 
+/// Rules: S3-06.
 #[test]
 fn text_is_bounded_by_its_bytes() {
     let short = chat(r#""a""#).bound.text_tokens;

@@ -74,6 +74,7 @@ fn percentile(sorted: &[u64], percent: usize) -> u64 {
     sorted[(sorted.len() - 1) * percent / 100]
 }
 
+/// Rules: S3-06.
 #[test]
 fn the_bound_holds_for_every_recorded_request_and_says_how_tight_it_is() {
     let Some(all) = recorded() else {

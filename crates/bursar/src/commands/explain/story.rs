@@ -212,6 +212,9 @@ fn cost(record: &Value) -> String {
         let lead = match (table.is_empty(), is_exact) {
             (true, _) => "  ",
             (false, true) => ": exactly ",
+            (false, false) if is_billed(&list, &at(price, "provider_cost"), sum) => {
+                "; charged as the provider bills it: "
+            }
             (false, false) => ", rounded up to ",
         };
         out.push_str(&format!("{lead}{list} USD list cost"));
@@ -233,6 +236,13 @@ fn cost(record: &Value) -> String {
         out.push_str(&format!("The provider itself says {billed} USD.\n"));
     }
     out
+}
+
+/// Whether the list cost is what the provider says it bills, and not what usage and price come to.
+fn is_billed(list: &str, billed: &str, sum: i128) -> bool {
+    let nanos = |pico: i128| (pico + 999) / 1_000;
+    let parse = |text: &str| decimal::parse(text, PICO_PLACES).ok().map(nanos);
+    parse(list) != Some(nanos(sum)) && parse(list) == parse(billed)
 }
 
 /// Where the rates come from, and why those.

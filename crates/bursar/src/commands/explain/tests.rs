@@ -44,6 +44,7 @@ fn an_answered_request_says_where_each_nano_dollar_comes_from() {
     insta::assert_snapshot!(tell(&record));
 }
 
+/// Rules: S1-03.
 #[test]
 fn a_refused_request_names_every_window_in_the_way() {
     let record = json!({

@@ -1,14 +1,16 @@
 //! `bursar ledger verify`: recomputes every counter from the journal of a stopped server, and every roll-up from records.
 
+use super::repair;
 use crate::commands::shared;
 use crate::context::Context;
 use crate::exit::Failure;
 use anyhow::Context as _;
-use bursar_store::disk::{LockError, RealDisk};
-use bursar_store::ledger::{Verification, VerifyError};
+use bursar_store::disk::{Disk, LockError, RealDisk};
+use bursar_store::ledger::{SqliteWindows, Verification, VerifyError, WindowStore};
 use bursar_store::records::Records;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Arguments of `bursar ledger verify`.
 #[derive(Debug, clap::Args)]
@@ -16,12 +18,17 @@ pub(crate) struct Args {
     /// The server's data directory [default: where the configuration says]
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
+    /// Give up the first damaged entry of the journal and everything behind it, list that, and verify the rest
+    #[arg(long)]
+    repair: bool,
 }
 
 /// The folder of the ledger's journal and checkpoints inside the data directory.
 const LEDGER_FOLDER: &str = "ledger";
 /// The folder of records and roll-ups beside it.
 const RECORDS_FOLDER: &str = "records";
+/// The file with the windows that left memory, beside it.
+const WINDOWS_FILE: &str = "windows.db";
 
 /// Verifies, and fails where anything is not what the entries say.
 pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure> {
@@ -35,7 +42,17 @@ pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure>
             .hint("`--data-dir`, or `--config`, names the server's data directory"));
     }
     let disk = RealDisk::open(&folder).with_context(|| format!("`{}` cannot be read", folder.display()))?;
-    let found = match bursar_store::ledger::verify(&disk) {
+    let disk: Arc<dyn Disk> = Arc::new(disk);
+    let repaired = if args.repair { repair::run(&disk)? } else { None };
+    let stored = data_dir.join(WINDOWS_FILE);
+    let windows = if stored.is_file() {
+        let opened = SqliteWindows::open(&stored, context.now);
+        Some(opened.with_context(|| format!("`{}` cannot be read", stored.display()))?)
+    } else {
+        None
+    };
+    let windows = windows.as_ref().map(|windows| -> &dyn WindowStore { windows });
+    let found = match bursar_store::ledger::verify(disk.as_ref(), windows) {
         Ok(found) => found,
         Err(VerifyError::Lock(LockError::Held { holder })) => {
             return Err(Failure::refused(format!("`{}` is in use by {holder}", data_dir.display()))
@@ -44,14 +61,25 @@ pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure>
         Err(error) => return Err(anyhow::Error::from(error).into()),
     };
     let rollups = recount(&data_dir.join(RECORDS_FOLDER), context)?;
-    let mut answer = as_json(&found);
-    if let (Some(object), Some(rollups)) = (answer.as_object_mut(), &rollups) {
-        object.insert("rollups".to_owned(), rollups.json.clone());
+    let mut told = as_json(&found);
+    if let Some(told) = told.as_object_mut() {
+        if let Some(rollups) = &rollups {
+            told.insert("rollups".to_owned(), rollups.json.clone());
+        }
+        if let Some(repaired) = &repaired {
+            told.insert("repaired".to_owned(), repair::as_json(repaired));
+        }
     }
+    let given_up = repaired.as_ref().map(repair::text).unwrap_or_default();
     let rollups_text = rollups.as_ref().map_or_else(String::new, |rollups| rollups.text.clone());
-    shared::show(context, &answer, |_| text(&found) + &rollups_text)?;
-    if !found.is_sound() {
-        return Err(Failure::failed("the ledger is not sound"));
+    shared::show(context, &told, |_| format!("{given_up}{}{rollups_text}", text(&found)))?;
+    match found.is_sound() {
+        true => {}
+        false if args.repair => return Err(Failure::failed("the ledger is not sound")),
+        false => return Err(Failure::failed("the ledger is not sound").hint(
+            "keep a copy of the data directory; where the journal is damaged `bursar ledger verify --repair` gives \
+             up the damaged entry and those behind it, and lists them",
+        )),
     }
     if rollups.is_some_and(|rollups| !rollups.sound) {
         return Err(Failure::failed("roll-ups are not what their records add up to")
@@ -113,6 +141,7 @@ fn as_json(found: &Verification) -> Value {
         "entries": found.entries,
         "checkpoints": found.checkpoints.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "windows": found.windows,
+        "paged": found.paged,
         "live": found.live,
         "suspense": found.suspense,
         "differences": found.differences.iter().map(difference).collect::<Vec<_>>(),
@@ -122,12 +151,14 @@ fn as_json(found: &Verification) -> Value {
 
 fn text(found: &Verification) -> String {
     let mut out = format!(
-        "{} entries from {} to {}, {} checkpoints, {} windows, {} attempts in flight, {} in suspense\n",
+        "{} entries from {} to {}, {} checkpoints, {} windows, {} more that left memory, \
+         {} attempts in flight, {} in suspense\n",
         found.entries,
         found.first,
         found.last,
         found.checkpoints.len(),
         found.windows,
+        found.paged,
         found.live,
         found.suspense
     );

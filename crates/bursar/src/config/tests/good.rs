@@ -129,6 +129,7 @@ fn a_whole_file_is_read() {
     assert_eq!(key.expires_at.unwrap().to_string(), "2027-01-01T00:00:00Z");
 }
 
+/// Rules: S0-18, S1-04.
 #[test]
 fn budgets_have_their_defaults_and_what_is_written() {
     let budgets = read(WHOLE).unwrap().config.budgets;

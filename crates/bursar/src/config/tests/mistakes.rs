@@ -261,6 +261,7 @@ fn more_windows_than_one_request_may_have() {
     assert!(super::read(&text).unwrap().warnings.items.is_empty(), "sixteen of each project are allowed");
 }
 
+/// Rules: S2-18.
 #[test]
 fn every_mistake_is_named_at_once() {
     insta::assert_snapshot!(report(
