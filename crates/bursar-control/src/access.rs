@@ -112,6 +112,7 @@ const TABLE: &[Rule] = &[
     post("/reload", NOBODY_ELSE, About::Platform),
     get("/requests", EVERYONE, About::Filter),
     get("/requests/{id}", EVERYONE, About::Request),
+    get("/requests/{id}/body", NOBODY_ELSE, About::Platform),
     post("/reservations", NOBODY_ELSE, About::Platform),
     post("/reservations/{id}/extend", NOBODY_ELSE, About::Platform),
     post("/reservations/{id}/release", NOBODY_ELSE, About::Platform),

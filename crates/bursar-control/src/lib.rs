@@ -22,6 +22,7 @@ pub mod retention;
 pub mod simulate;
 mod state;
 pub mod throttle;
+mod token_use;
 
 pub use access::access;
 pub use api::{Probe, Probed, openapi, router};

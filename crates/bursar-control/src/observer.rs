@@ -2,6 +2,7 @@
 
 use crate::alert::Refusals;
 use crate::metrics::Metrics;
+use bursar_core::{RequestId, Timestamp};
 use bursar_govern::kill::KillEvent;
 use bursar_govern::ports::Observer;
 use bursar_govern::record;
@@ -19,6 +20,8 @@ const WAITING_MAX: usize = 65_536;
 pub struct Watcher {
     metrics: Arc<Metrics>,
     waiting: Mutex<Vec<Record>>,
+    /// Requests whose output comes, and since when they are known to.
+    streaming: Mutex<Vec<(RequestId, Timestamp)>>,
     dropped: AtomicU64,
     /// Records are switched off: nothing is kept for the drainer, and it keeps nothing of the journal.
     off: AtomicBool,
@@ -32,6 +35,7 @@ impl Watcher {
         Arc::new(Self {
             metrics,
             waiting: Mutex::default(),
+            streaming: Mutex::default(),
             dropped: AtomicU64::new(0),
             off: AtomicBool::new(false),
             refusals: Refusals::default(),
@@ -51,6 +55,10 @@ impl Watcher {
     pub fn take(&self) -> Vec<Record> {
         std::mem::take(&mut *self.waiting.lock())
     }
+    /// Requests whose output comes, for the drainer.
+    pub(crate) fn take_streaming(&self) -> Vec<(RequestId, Timestamp)> {
+        std::mem::take(&mut *self.streaming.lock())
+    }
     /// Records that were dropped because the drainer did not keep up.
     #[must_use]
     pub fn dropped(&self) -> u64 {
@@ -65,6 +73,12 @@ impl Observer for Watcher {
             kill.until.map_or_else(|| "nobody asked for an end".to_owned(), |until| until.to_string());
         tracing::warn!(event = change.as_str(), scope = %kill.scope, source = kill.source.as_str(), cut = kill.cut,
             %actor, reason = %kill.reason, %until, "kill switch");
+    }
+    fn streaming(&self, id: RequestId, now: Timestamp) {
+        let mut streaming = self.streaming.lock();
+        if self.keeps_records() && streaming.len() < WAITING_MAX {
+            streaming.push((id, now));
+        }
     }
     fn ended(&self, story: &Story) {
         self.metrics.count(story);

@@ -17,8 +17,10 @@ use crate::alert::AlertDesk;
 use crate::api::Probe;
 use crate::kill::KillDesk;
 use crate::metrics::Metrics;
+use crate::observer::Watcher;
 use crate::retention::Retention;
 use crate::throttle::{House, Throttler};
+use crate::token_use::TokenUse;
 
 /// Everything that the control plane works on.
 pub struct State {
@@ -37,6 +39,7 @@ pub struct State {
     /// Numbers for `/metrics`.
     pub metrics: Arc<Metrics>,
     pub(crate) kill_desk: KillDesk,
+    pub(crate) token_use: TokenUse,
     /// The evaluator of throttles.
     pub throttle: Throttler,
     /// Alerts and the channels they go to.
@@ -45,6 +48,7 @@ pub struct State {
     reload: OnceLock<Reload>,
     pub(crate) replies: OnceLock<Arc<Replies>>,
     pub(crate) probe: OnceLock<Probe>,
+    watcher: OnceLock<Arc<Watcher>>,
 }
 
 /// Reads the configuration again and brings settings and providers in line with it; what is wrong, in words.
@@ -84,12 +88,14 @@ impl State {
             installed: ArcSwap::from_pointee(installed),
             metrics,
             kill_desk: KillDesk::default(),
+            token_use: TokenUse::default(),
             throttle: Throttler::default(),
             alerts: AlertDesk::default(),
             revision: AtomicU64::new(0),
             reload: OnceLock::new(),
             replies: OnceLock::new(),
             probe: OnceLock::new(),
+            watcher: OnceLock::new(),
         })
     }
     /// Now, by the governor's clock.
@@ -113,6 +119,18 @@ impl State {
     pub fn probe_by(&self, probe: Probe) {
         if self.probe.set(probe).is_err() {
             tracing::error!("the way to ask providers was set before");
+        }
+    }
+    /// Sets who hears of requests, so that records can be switched on and off; the first one counts.
+    pub fn watch_by(&self, watcher: Arc<Watcher>) {
+        if self.watcher.set(watcher).is_err() {
+            tracing::error!("who hears of requests was set before");
+        }
+    }
+    /// Switches records on or off from now on; what has a record already is told to its end either way.
+    pub fn keep_records(&self, keep: bool) {
+        if let Some(watcher) = self.watcher.get() {
+            watcher.keep_records(keep);
         }
     }
     /// Reads the configuration again. A configuration with mistakes leaves the old one in force.

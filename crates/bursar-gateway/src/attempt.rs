@@ -8,6 +8,7 @@ use crate::cut;
 use crate::exchange::Worker;
 use crate::finale::Finale;
 use crate::health::{self, Outlook};
+use crate::heartbeat::Heartbeat;
 use crate::intake::Body;
 use crate::refusal;
 use crate::request::{self, BuildError};
@@ -32,6 +33,7 @@ use http::{HeaderMap, Response, StatusCode};
 use hyper::body::Incoming;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Everything that the attempts of one request need.
@@ -188,7 +190,9 @@ async fn pass(
     let streams = status.is_success() && (kind != BodyKind::Json || in_array);
     let mut ahead = VecDeque::new();
     if !streams {
-        match collect(&mut upstream, timeouts.idle, Some(&mut cut)).await {
+        let mut heartbeat = Heartbeat::new(&timeouts);
+        let came = || heartbeat.beat(Instant::now(), &mut sent);
+        match collect(&mut upstream, timeouts.idle, Some(&mut cut), came).await {
             Collected::All(bytes) => {
                 meter.feed(&bytes);
                 capture::heard(&mut sent, [&bytes]);
@@ -214,9 +218,8 @@ async fn pass(
     let strips = streams && !errand.facts.asks_usage && encoding.is_none();
     let stripper = strips.then(UsageStripper::new);
     let finale = Finale::of(&errand.route, errand.facts.stream, kind, &head.headers);
-    let stream =
-        GovernedStream::new(Arc::clone(governor), upstream, ahead, sent, meter, stripper, timeouts.idle)
-            .cut_by(cut, finale);
+    let stream = GovernedStream::new(Arc::clone(governor), upstream, ahead, sent, meter, stripper, &timeouts)
+        .cut_by(cut, finale);
     let mut answer = Response::new(AnswerBody::Governed(Box::new(stream)));
     *answer.status_mut() = status;
     answer::pass_head(&mut answer, &head.headers, &told, !strips);
@@ -287,7 +290,7 @@ pub async fn pass_free(
         Err(error @ UpstreamError::Timeout(_)) => return refuse(Code::UpstreamTimeout, error.to_string()),
     };
     let (head, mut incoming) = response.into_parts();
-    match collect(&mut incoming, timeouts.idle, None).await {
+    match collect(&mut incoming, timeouts.idle, None, || {}).await {
         Collected::All(bytes) => {
             let mut answer = Response::new(AnswerBody::whole(bytes));
             *answer.status_mut() = head.status;

@@ -18,6 +18,7 @@ pub mod exchange;
 pub mod finale;
 pub mod fit;
 pub mod health;
+mod heartbeat;
 mod idempotency;
 pub mod intake;
 pub mod limits;

@@ -3,8 +3,10 @@
 use crate::body::BrokenAnswer;
 use crate::capture;
 use crate::finale::Finale;
+use crate::heartbeat::Heartbeat;
 use bursar_core::{Refusal, RequestId};
 use bursar_govern::Governor;
+use bursar_govern::directory::Timeouts;
 use bursar_govern::hold::KeptAhead;
 use bursar_govern::idempotency::Place;
 use bursar_govern::kill::{Cut, CutBy};
@@ -21,8 +23,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
-/// How often progress renews the reservation's deadline.
-const RENEW_EVERY: Duration = Duration::from_secs(60);
 /// What the record says of an answer that its hold did not suffice for.
 const SHORT: &str = "the answer was ended because no more of it could be held";
 
@@ -37,7 +37,7 @@ pub struct GovernedStream {
     /// How long to wait for the next chunk.
     idle: Duration,
     last_chunk: Instant,
-    renewed: Instant,
+    heartbeat: Heartbeat,
     alarm: Pin<Box<Sleep>>,
     ending: Option<Ending>,
     /// Why the answer ends at the next place where it can: no more of it can be held.
@@ -66,17 +66,17 @@ impl GovernedStream {
         sent: Sent,
         meter: Meter,
         stripper: Option<UsageStripper>,
-        idle: Duration,
+        timeouts: &Timeouts,
     ) -> Self {
         let now = Instant::now();
         Self {
             upstream: Some(upstream),
             ahead,
             out: VecDeque::new(),
-            idle,
+            idle: timeouts.idle,
             last_chunk: now,
-            renewed: now,
-            alarm: Box::pin(tokio::time::sleep_until(now + idle)),
+            heartbeat: Heartbeat::new(timeouts),
+            alarm: Box::pin(tokio::time::sleep_until(now + timeouts.idle)),
             ending: Some(Ending { governor, sent, meter, stripper, cut: None, finale: None }),
             short: None,
             place: None,
@@ -196,13 +196,8 @@ impl GovernedStream {
 
     fn note_progress(&mut self) {
         self.last_chunk = Instant::now();
-        if self.last_chunk.duration_since(self.renewed) >= RENEW_EVERY {
-            self.renewed = self.last_chunk;
-            if let Some(ending) = self.ending.as_mut()
-                && !ending.sent.progress()
-            {
-                tracing::warn!("a stream's reservation could not be renewed");
-            }
+        if let Some(ending) = self.ending.as_mut() {
+            self.heartbeat.beat(self.last_chunk, &mut ending.sent);
         }
     }
 

@@ -54,7 +54,7 @@ pub(crate) struct BodyView {
 }
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(show))
+    OpenApiRouter::new().routes(routes!(detail))
 }
 
 impl RequestDetail {
@@ -92,9 +92,10 @@ impl BodyView {
     }
 }
 
+/// What a request said and was told, as far as `records.level` kept it. For admins alone.
 #[utoipa::path(get, path = "/requests/{id}/body", tag = "requests", params(("id" = String, Path)),
     responses((status = 200, body = RequestDetail), (status = 404, body = Problem)))]
-async fn show(
+async fn detail(
     _actor: Actor,
     Shared(state): Shared<Arc<State>>,
     Path(id): Path<String>,

@@ -1,6 +1,7 @@
 //! Reports over records that a story puts there. Each test names the rules it shows.
 
 mod analyses;
+mod stale;
 mod standings;
 mod totals;
 

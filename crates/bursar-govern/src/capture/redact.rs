@@ -7,7 +7,18 @@ use crate::keys::{KEY_PREFIX, TOKEN_PREFIX};
 const MARK: &[u8] = b"[redacted]";
 /// How keys of well-known services begin; a word of that kind is taken out without being asked for.
 const KEYS: &[&str] = &[
-    KEY_PREFIX, TOKEN_PREFIX, "sk-", "sk_live_", "AIza", "AKIA", "ghp_", "github_pat_", "xoxb-", "xoxp-", "gsk_", "hf_",
+    KEY_PREFIX,
+    TOKEN_PREFIX,
+    "sk-",
+    "sk_live_",
+    "AIza",
+    "AKIA",
+    "ghp_",
+    "github_pat_",
+    "xoxb-",
+    "xoxp-",
+    "gsk_",
+    "hf_",
     "glpat-",
 ];
 /// Bytes from which a word that begins like a key is taken for one: shorter ones are names such as `sk-learn`.
@@ -54,12 +65,12 @@ impl Redaction {
     }
     fn is_taken_out(&self, word: &[u8], broken_off: bool) -> bool {
         // Of a word that was cut the beginning decides.
-        let is_key = |start: &&str| {
-            word.starts_with(start.as_bytes()) && (word.len() >= KEY_BYTES_MIN || broken_off)
-        };
+        let is_key =
+            |start: &&str| word.starts_with(start.as_bytes()) && (word.len() >= KEY_BYTES_MIN || broken_off);
         let matches = |pattern: &String| {
             let stem = pattern.split('*').next().unwrap_or_default().as_bytes();
-            glob(pattern.as_bytes(), word) || (broken_off && (word.starts_with(stem) || stem.starts_with(word)))
+            glob(pattern.as_bytes(), word)
+                || (broken_off && (word.starts_with(stem) || stem.starts_with(word)))
         };
         KEYS.iter().any(|start| is_key(start)) || self.patterns.iter().any(matches)
     }

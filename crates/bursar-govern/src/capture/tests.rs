@@ -76,8 +76,17 @@ fn secret_headers_are_masked() {
     }
     let more = ["x-mine".to_owned()];
     for name in [
-        "Authorization", "x-api-key", "api-key", "cookie", "set-cookie", "x-goog-api-key", "x-bursar-key",
-        "X-Mine", "x-auth-token", "x-amz-security-token", "proxy-authorization",
+        "Authorization",
+        "x-api-key",
+        "api-key",
+        "cookie",
+        "set-cookie",
+        "x-goog-api-key",
+        "x-bursar-key",
+        "X-Mine",
+        "x-auth-token",
+        "x-amz-security-token",
+        "proxy-authorization",
     ] {
         assert!(is_secret(name, &more), "{name}");
     }
@@ -93,7 +102,8 @@ fn secret_headers_are_masked() {
 /// Rules: S4-22.
 #[test]
 fn fields_and_words_are_taken_out_of_what_is_kept() {
-    let rules = Redaction::new(vec!["password".into(), "card".into()], vec!["cust-*".into(), "*@example.org".into()]);
+    let rules =
+        Redaction::new(vec!["password".into(), "card".into()], vec!["cust-*".into(), "*@example.org".into()]);
     for (text, kept) in [
         (r#"{"password":"p\"w","x":1}"#, r#"{"password":"[redacted]","x":1}"#),
         (r#"{"PASSWORD" : {"a":["}"]} ,"x":1}"#, r#"{"PASSWORD" : "[redacted]" ,"x":1}"#),

@@ -35,13 +35,7 @@ impl Detail {
     /// A detail with nothing in it.
     #[must_use]
     pub const fn new(id: RequestId) -> Self {
-        Self {
-            id,
-            request_headers: None,
-            response_headers: None,
-            request_body: None,
-            response_body: None,
-        }
+        Self { id, request_headers: None, response_headers: None, request_body: None, response_body: None }
     }
 }
 

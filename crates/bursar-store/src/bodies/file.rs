@@ -23,7 +23,8 @@ static SCHEMA: Schema = Schema {
     migrations: &[Migration { name: "details", sql: include_str!("sql/001_details.sql") }],
 };
 
-const PUT: &str = "INSERT INTO details(id, request_headers, response_headers, request_size, request_cut, request_body,
+const PUT: &str =
+    "INSERT INTO details(id, request_headers, response_headers, request_size, request_cut, request_body,
     response_size, response_cut, response_body, compressed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0)
   ON CONFLICT(id) DO UPDATE SET
     request_headers = coalesce(excluded.request_headers, request_headers),
@@ -35,7 +36,8 @@ const PUT: &str = "INSERT INTO details(id, request_headers, response_headers, re
     response_cut = coalesce(excluded.response_cut, response_cut),
     response_body = coalesce(excluded.response_body, response_body)
   WHERE compressed = 0";
-const GET: &str = "SELECT request_headers, response_headers, request_size, request_cut, request_body, response_size,
+const GET: &str =
+    "SELECT request_headers, response_headers, request_size, request_cut, request_body, response_size,
     response_cut, response_body, compressed FROM details WHERE id = ?1";
 
 /// Opens or makes a file.

@@ -58,7 +58,8 @@ const DONE: &str = "SELECT 1 FROM stages WHERE name = ?1";
 const MARK: &str = "INSERT INTO stages(name) VALUES (?1) ON CONFLICT DO NOTHING";
 const PLAIN: &str = "SELECT rowid FROM details WHERE compressed = 0 LIMIT ?1";
 const ROW: &str = "SELECT request_body, response_body FROM details WHERE rowid = ?1";
-const PACK: &str = "UPDATE details SET request_body = ?2, response_body = ?3, compressed = 1 WHERE rowid = ?1";
+const PACK: &str =
+    "UPDATE details SET request_body = ?2, response_body = ?3, compressed = 1 WHERE rowid = ?1";
 
 impl Bodies {
     /// One step of retention: of the oldest day that has anything to do, at most a batch of rows. Call again until it is

@@ -79,10 +79,8 @@ fn what_was_said_is_read_back_from_the_file_of_its_day() {
 fn what_is_not_said_again_stays() {
     let desk = Desk::new();
     let id = desk.keep("2026-03-01", 1)[0];
-    let later = Detail {
-        response_body: Some(Body { size: 3, content: b"new".to_vec(), cut: 0 }),
-        ..Detail::new(id)
-    };
+    let later =
+        Detail { response_body: Some(Body { size: 3, content: b"new".to_vec(), cut: 0 }), ..Detail::new(id) };
     desk.bodies.put(&[later]).unwrap();
     let kept = desk.bodies.get(id).unwrap().unwrap();
     assert_eq!(kept.response_body.unwrap().content, b"new");

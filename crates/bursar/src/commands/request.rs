@@ -1,5 +1,7 @@
 //! `bursar request`: records of requests, refusals included.
 
+mod detail;
+
 use super::shared::{self, Page, Server};
 use crate::client::segment;
 use crate::context::Context;
@@ -83,8 +85,12 @@ pub(crate) fn run(command: Command, context: &mut Context<'_>) -> Result<(), Fai
     match command {
         Command::Show(Show { named, body }) => {
             let client = context.client(named.server.url.as_deref())?;
-            let part = if body { "/body" } else { "" };
-            let record = client.get(&format!("/requests/{}{part}", segment(&named.id)), &[])?;
+            let path = format!("/requests/{}", segment(&named.id));
+            if body {
+                let detail = client.get(&format!("{path}/body"), &[])?;
+                return shared::show(context, &detail, detail::text);
+            }
+            let record = client.get(&path, &[])?;
             shared::show(context, &record, |record| serde_json::to_string_pretty(record).unwrap_or_default())
         }
         Command::List(list) => {

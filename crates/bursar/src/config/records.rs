@@ -130,7 +130,12 @@ pub(super) fn read(section: Option<&Section<'_>>, reading: &mut Reading<'_>) -> 
         project_levels: levels.into_iter().collect(),
         max_body_bytes: max.unwrap_or(1_048_576),
         secret_headers: section
-            .parsed_list("secret_headers", "write the name of a header, such as `\"x-session\"`", reading, name)
+            .parsed_list(
+                "secret_headers",
+                "write the name of a header, such as `\"x-session\"`",
+                reading,
+                name,
+            )
             .into_iter()
             .map(|name| name.to_ascii_lowercase())
             .collect(),
@@ -166,7 +171,7 @@ pub(super) fn read_retention(section: Option<&Section<'_>>, reading: &mut Readin
 
 fn level(text: &str) -> Result<(String, RecordLevel), String> {
     let (project, word) = text.split_once('=').ok_or("is not of the form `project=level`")?;
-    let level = RecordLevel::parse(word.trim()).ok_or_else(|| format!("names no level: `{}`", word.trim()))?;
+    let level = RecordLevel::parse(word.trim()).ok_or("names a level that there is not")?;
     Ok((project.trim().to_owned(), level))
 }
 

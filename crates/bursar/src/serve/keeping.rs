@@ -39,14 +39,18 @@ pub(super) fn bodies(data_dir: &Path, now: Timestamp) -> Arc<Bodies> {
 /// Sets what is kept and for how long; at a reload too.
 pub(super) fn set_rules(config: &Config, state: &State) {
     let (records, retention) = (&config.records, &config.retention);
+    state.keep_records(records.enabled);
     let projects = records.project_levels.iter();
-    state.governor.capturer().set_rules(CaptureRules {
+    let rules = CaptureRules {
         level: level(records.level),
         projects: projects.map(|(project, own)| (project.clone(), level(*own))).collect(),
         body_bytes_max: usize::try_from(records.max_body_bytes).unwrap_or(usize::MAX),
         secret_headers: records.secret_headers.clone(),
         redaction: Redaction::new(records.redact_fields.clone(), records.redact_patterns.clone()),
-    });
+    };
+    // Without records there is nothing that headers and bodies could stand beside.
+    let rules = if records.enabled { rules } else { CaptureRules::default() };
+    state.governor.capturer().set_rules(rules);
     let seconds = |days: u32| i64::from(days).saturating_mul(DAY_S);
     state.retention.set_rules(RetentionRules {
         records_s: seconds(retention.records_d),
@@ -132,7 +136,15 @@ fn tend(state: &State, every: Duration, stopped: &Receiver<()>) {
     while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
         pause = match state.tend_retention(state.now()) {
             Ok(gone) => {
-                let bursar_control::retention::LetGo { records, months, compressed, details, days, audit, done } = gone;
+                let bursar_control::retention::LetGo {
+                    records,
+                    months,
+                    compressed,
+                    details,
+                    days,
+                    audit,
+                    done,
+                } = gone;
                 if records > 0 || months > 0 || compressed > 0 || details > 0 || days > 0 || audit > 0 {
                     tracing::info!(records, months, compressed, details, days, audit, "retention");
                 }

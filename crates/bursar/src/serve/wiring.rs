@@ -158,8 +158,8 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
         installed,
         metrics,
     );
+    state.watch_by(Arc::clone(&watcher));
     keeping::set_rules(config, &state);
-    watcher.keep_records(config.records.enabled);
     state.alerts.set_channels(channels(config, surroundings)?);
     state.probe_by(prober(edges::proxies(surroundings)?).map_err(StartError::from)?);
     state.publish()?;
