@@ -72,7 +72,7 @@ impl Redaction {
             glob(pattern.as_bytes(), word)
                 || (broken_off && (word.starts_with(stem) || stem.starts_with(word)))
         };
-        KEYS.iter().any(|start| is_key(start)) || self.patterns.iter().any(matches)
+        KEYS.iter().any(is_key) || self.patterns.iter().any(matches)
     }
 
     fn without_fields(&self, text: &[u8]) -> Vec<u8> {

@@ -218,7 +218,7 @@ fn stale_timeout_s(longest: u32, section: &Section<'_>, reading: &mut Reading<'_
             &entry.node.place,
             path,
             message,
-            &format!("write {least} or more, or shorten what is waited for"),
+            format!("write {least} or more, or shorten what is waited for"),
         );
     }
     given.unwrap_or(STALE_TIMEOUT_S.max(least))
