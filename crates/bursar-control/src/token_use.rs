@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn a_use_is_known_at_once_and_written_once_a_minute() {
         let (one, other) = (TokenId::from_u128(1), TokenId::from_u128(2));
-        let at = |second| Timestamp::from_micros(second * 1_000_000);
+        let at = |second: i64| Timestamp::from_micros(second * 1_000_000);
         let uses = TokenUse::default();
         assert_eq!(uses.last(one, Some(at(5))), Some(at(5)));
         uses.note(one, at(100));
