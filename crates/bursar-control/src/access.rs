@@ -116,6 +116,7 @@ const TABLE: &[Rule] = &[
     get("/requests/watch", EVERYONE, About::Filter),
     get("/requests", EVERYONE, About::Filter),
     get("/requests/{id}", EVERYONE, About::Request),
+    get("/requests/{id}/body", NOBODY_ELSE, About::Platform),
     post("/reservations", NOBODY_ELSE, About::Platform),
     post("/reservations/{id}/extend", NOBODY_ELSE, About::Platform),
     post("/reservations/{id}/release", NOBODY_ELSE, About::Platform),

@@ -8,6 +8,7 @@ mod budgets;
 mod calls;
 mod checks;
 mod credentials;
+mod details;
 mod export;
 mod keys;
 mod kill;
@@ -71,6 +72,7 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(simulate::routes())
         .merge(requests::routes())
         .merge(watch::routes())
+        .merge(details::routes())
         .merge(export::routes())
         .merge(usage::routes())
         .merge(reservations::routes())

@@ -36,7 +36,9 @@ pub(crate) fn authenticate(state: &State, headers: &HeaderMap) -> Result<Token, 
     let hash = HashedSecret::of(presented.trim());
     let now = state.now();
     let token = state.settings.token_of(KeyHash(*hash.as_bytes()))?;
-    token.filter(|token| token.expires_at.is_none_or(|at| now < at)).ok_or_else(refuse)
+    let token = token.filter(|token| token.expires_at.is_none_or(|at| now < at)).ok_or_else(refuse)?;
+    state.token_use.note(token.id, now);
+    Ok(token)
 }
 
 impl FromRequestParts<Arc<State>> for Actor {

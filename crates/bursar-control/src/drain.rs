@@ -1,11 +1,14 @@
 //! Draining: the journal's entries become records, roll-ups and totals of keys, exactly once and in order.
 
+mod suspense;
+
+use self::suspense::{after_suspense, given_up};
 use crate::alert::of_entries;
 use crate::feed::Feed;
 use crate::metrics::Metrics;
 use crate::observer::Watcher;
 use crate::state::State as ControlState;
-use bursar_core::{Attribute, Timestamp, Usd};
+use bursar_core::{Attribute, RequestId, Timestamp, Usd};
 use bursar_ledger::{Entry, State};
 use bursar_store::journal::Seq;
 use bursar_store::ledger::{DrainError as JournalDrainError, Drained, Ledger};
@@ -111,6 +114,7 @@ impl Drainer {
         self.note_refusals()?;
         let drained = self.ledger.drain(self.next, BATCH)?;
         if drained.entries.is_empty() {
+            self.note_streaming()?;
             if self.batches > 0 {
                 self.checkpoint()?;
             }
@@ -129,6 +133,9 @@ impl Drainer {
                 batch.push((*seq, record));
             }
         }
+        if !self.watcher.keeps_records() {
+            batch = self.known_before(batch)?;
+        }
         // Before the records: what is drained once is not looked at again.
         self.note_alerts(&drained)?;
         self.records.drain(&batch, drained.upto)?;
@@ -137,6 +144,9 @@ impl Drainer {
         let shadows = shadow::of_entries(&self.ledger, &drained.entries, self.counted);
         self.settings.add_totals(&totals, &shadows, drained.upto.number())?;
         self.next = drained.upto.next();
+        if !full {
+            self.note_streaming()?;
+        }
         self.batches += 1;
         if self.batches >= CHECKPOINT_EVERY {
             self.checkpoint()?;
@@ -154,6 +164,33 @@ impl Drainer {
                 metrics.overage(settled.charge.list.saturating_sub(settled.hold.list));
             }
         }
+    }
+    /// Writes which requests stream, once their beginnings are drained. What has ended meanwhile stays as it ended.
+    fn note_streaming(&self) -> Result<(), DrainError> {
+        let mut streaming = Vec::new();
+        for (id, at) in self.watcher.take_streaming() {
+            let Some(mut record) = self.records.get(id)? else { continue };
+            if record.status == Status::Pending {
+                record.status = Status::Streaming;
+                record.progressed_at = record.progressed_at.max(at);
+                streaming.push(record);
+            }
+        }
+        if !streaming.is_empty() {
+            self.records.put(&streaming)?;
+        }
+        Ok(())
+    }
+
+    /// Of records that are switched off those that began before, so that none stays open for ever.
+    fn known_before(&self, batch: Vec<(Seq, Record)>) -> Result<Vec<(Seq, Record)>, DrainError> {
+        let mut known = Vec::new();
+        for (seq, record) in batch {
+            if self.records.get(record.id)?.is_some() {
+                known.push((seq, record));
+            }
+        }
+        Ok(known)
     }
 
     /// Writes what refusals tell. What cannot be written waits.
@@ -195,6 +232,10 @@ impl Drainer {
         Ok(match entry {
             Entry::Reserved(reserved) => own(&reserved.record),
             Entry::Settled(settled) => match own(&settled.record) {
+                Some(record) if settled.from == State::Suspense => {
+                    let known = self.newest(batch, record.id)?;
+                    Some(after_suspense(known.as_ref(), record))
+                }
                 Some(record) => Some(record),
                 // Late truth without a record of its own: the amounts change, the rest stays.
                 None => self.corrected(batch, settled.id.request, settled.at, |record| {
@@ -207,11 +248,7 @@ impl Drainer {
             },
             Entry::Suspended { id, at, cause, record, .. } => match own(record) {
                 Some(record) => Some(record),
-                None => self.corrected(batch, id.request, *at, |record| {
-                    record.status = Status::Failed;
-                    record.charge = record.hold;
-                    record.error.get_or_insert_with(|| format!("in suspense: {cause:?}"));
-                })?,
+                None => self.corrected(batch, id.request, *at, |record| given_up(record, *cause))?,
             },
             Entry::Forgiven { id, at, audit } => self.corrected(batch, id.request, *at, |record| {
                 record.charge = bursar_core::Charge::ZERO;
@@ -232,20 +269,23 @@ impl Drainer {
         })
     }
 
-    /// The newest state of a record, in this batch or in the files, with a change.
+    /// The newest state of a record, in this batch or in the files.
+    fn newest(&self, batch: &[(Seq, Record)], id: RequestId) -> Result<Option<Record>, DrainError> {
+        match batch.iter().rev().find(|(_, record)| record.id == id) {
+            Some((_, record)) => Ok(Some(record.clone())),
+            None => Ok(self.records.get(id)?),
+        }
+    }
+
+    /// The newest state of a record with a change.
     fn corrected(
         &self,
         batch: &[(Seq, Record)],
-        id: bursar_core::RequestId,
+        id: RequestId,
         at: Timestamp,
         change: impl FnOnce(&mut Record),
     ) -> Result<Option<Record>, DrainError> {
-        let undrained = batch.iter().rev().find(|(_, record)| record.id == id);
-        let found = match undrained {
-            Some((_, record)) => Some(record.clone()),
-            None => self.records.get(id)?,
-        };
-        Ok(found.map(|mut record| {
+        Ok(self.newest(batch, id)?.map(|mut record| {
             change(&mut record);
             record.progressed_at = record.progressed_at.max(at);
             record.finalized_at.get_or_insert(at);

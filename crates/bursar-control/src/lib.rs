@@ -23,9 +23,11 @@ mod problem;
 mod recount;
 mod reports;
 mod request_log;
+pub mod retention;
 pub mod simulate;
 mod state;
 pub mod throttle;
+mod token_use;
 
 pub use access::access;
 pub use api::{Probe, Probed, openapi, router};

@@ -109,6 +109,7 @@ fn ledger(state: &State, page: &mut Page) {
     page.one(&of::DRAIN_LAG, drain.entries);
     page.one(&of::DRAIN_AGE, drain.age_s);
     page.one(&of::RECORDS_DROPPED, drain.dropped);
+    page.one(&of::DETAILS_DROPPED, state.governor.capturer().dropped());
     let drops = state.metrics.log.get().map_or(0, |drops| drops.load(Ordering::Relaxed));
     page.one(&of::LOG_DROPPED, drops);
 }

@@ -3,6 +3,7 @@
 use crate::alert::Refusals;
 use crate::metrics::Metrics;
 use crate::request_log;
+use bursar_core::{RequestId, Timestamp};
 use bursar_govern::kill::KillEvent;
 use bursar_govern::ports::Observer;
 use bursar_govern::record;
@@ -10,7 +11,7 @@ use bursar_govern::story::Story;
 use bursar_store::records::Record;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Records of refusals and unbilled failures that may wait for the drainer: at 1 kB each 64 MB. What comes beyond is
 /// counted and dropped: telemetry fails open.
@@ -20,7 +21,11 @@ const WAITING_MAX: usize = 65_536;
 pub struct Watcher {
     metrics: Arc<Metrics>,
     waiting: Mutex<Vec<Record>>,
+    /// Requests whose output comes, and since when they are known to.
+    streaming: Mutex<Vec<(RequestId, Timestamp)>>,
     dropped: AtomicU64,
+    /// Records are switched off: nothing is kept for the drainer, and it keeps nothing of the journal.
+    off: AtomicBool,
     pub(crate) refusals: Refusals,
 }
 
@@ -31,14 +36,29 @@ impl Watcher {
         Arc::new(Self {
             metrics,
             waiting: Mutex::default(),
+            streaming: Mutex::default(),
             dropped: AtomicU64::new(0),
+            off: AtomicBool::new(false),
             refusals: Refusals::default(),
         })
+    }
+    /// Switches records on or off. Counters, totals of keys and the ledger go on either way.
+    pub fn keep_records(&self, keep: bool) {
+        self.off.store(!keep, Ordering::Release);
+    }
+    /// Whether requests leave records and roll-ups.
+    #[must_use]
+    pub fn keeps_records(&self) -> bool {
+        !self.off.load(Ordering::Acquire)
     }
     /// What waits, for the drainer.
     #[must_use]
     pub fn take(&self) -> Vec<Record> {
         std::mem::take(&mut *self.waiting.lock())
+    }
+    /// Requests whose output comes, for the drainer.
+    pub(crate) fn take_streaming(&self) -> Vec<(RequestId, Timestamp)> {
+        std::mem::take(&mut *self.streaming.lock())
     }
     /// Records that were dropped because the drainer did not keep up.
     #[must_use]
@@ -55,11 +75,17 @@ impl Observer for Watcher {
         tracing::warn!(event = change.as_str(), scope = %kill.scope, source = kill.source.as_str(), cut = kill.cut,
             %actor, reason = %kill.reason, %until, "kill switch");
     }
+    fn streaming(&self, id: RequestId, now: Timestamp) {
+        let mut streaming = self.streaming.lock();
+        if self.keeps_records() && streaming.len() < WAITING_MAX {
+            streaming.push((id, now));
+        }
+    }
     fn ended(&self, story: &Story) {
         self.metrics.count(story);
         request_log::write(story);
         self.refusals.hear(story);
-        if story.journalled {
+        if story.journalled || !self.keeps_records() {
             return;
         }
         let mut waiting = self.waiting.lock();

@@ -7,6 +7,7 @@ use bursar_govern::budget::BudgetDocument;
 use bursar_govern::idempotency::Replies;
 use bursar_govern::{Directory, Governor};
 use bursar_ledger::Outcome;
+use bursar_store::bodies::Bodies;
 use bursar_store::records::Records;
 use bursar_store::settings::{BudgetRow, Change, ManagedBy, Settings, SettingsError, Stamp};
 use parking_lot::Mutex;
@@ -20,8 +21,11 @@ use crate::feed::Feed;
 use crate::health::MoreChecks;
 use crate::kill::KillDesk;
 use crate::metrics::Metrics;
+use crate::observer::Watcher;
 use crate::overlay::{self, OverlayError, Overlays};
+use crate::retention::Retention;
 use crate::throttle::{House, Throttler};
+use crate::token_use::TokenUse;
 
 /// Everything that the control plane works on.
 pub struct State {
@@ -31,12 +35,17 @@ pub struct State {
     pub governor: Arc<Governor>,
     /// Records of requests.
     pub records: Arc<Records>,
+    /// Headers and bodies of requests.
+    pub bodies: Arc<Bodies>,
+    /// How long what is kept.
+    pub retention: Retention,
     /// What the configuration installed.
     pub installed: ArcSwap<Installed>,
     /// Numbers for `/metrics`.
     pub metrics: Arc<Metrics>,
     pub(crate) overlays: Overlays,
     pub(crate) kill_desk: KillDesk,
+    pub(crate) token_use: TokenUse,
     /// The evaluator of throttles.
     pub throttle: Throttler,
     /// Alerts and the channels they go to.
@@ -49,6 +58,7 @@ pub struct State {
     pub(crate) drained: DrainMarks,
     pub(crate) reloaded: Mutex<Option<String>>,
     pub(crate) checks: OnceLock<MoreChecks>,
+    watcher: OnceLock<Arc<Watcher>>,
 }
 
 /// Reads the configuration again and brings settings and providers in line with it; what is wrong, in words.
@@ -78,6 +88,7 @@ impl State {
         settings: Arc<Settings>,
         governor: Arc<Governor>,
         records: Arc<Records>,
+        bodies: Arc<Bodies>,
         installed: Installed,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
@@ -86,10 +97,13 @@ impl State {
             settings,
             governor,
             records,
+            bodies,
+            retention: Retention::default(),
             installed: ArcSwap::from_pointee(installed),
             metrics,
             overlays: Overlays::default(),
             kill_desk: KillDesk::default(),
+            token_use: TokenUse::default(),
             throttle: Throttler::default(),
             alerts: AlertDesk::default(),
             revision: AtomicU64::new(0),
@@ -100,6 +114,7 @@ impl State {
             drained: DrainMarks::default(),
             reloaded: Mutex::default(),
             checks: OnceLock::new(),
+            watcher: OnceLock::new(),
         })
     }
     /// Now, by the governor's clock.
@@ -134,6 +149,18 @@ impl State {
     /// Sends away who watches requests: the process ends.
     pub fn end_watching(&self) {
         self.feed.close();
+    }
+    /// Sets who hears of requests, so that records can be switched on and off; the first one counts.
+    pub fn watch_by(&self, watcher: Arc<Watcher>) {
+        if self.watcher.set(watcher).is_err() {
+            tracing::error!("who hears of requests was set before");
+        }
+    }
+    /// Switches records on or off from now on; what has a record already is told to its end either way.
+    pub fn keep_records(&self, keep: bool) {
+        if let Some(watcher) = self.watcher.get() {
+            watcher.keep_records(keep);
+        }
     }
     /// Reads the configuration again. A configuration with mistakes leaves the old one in force.
     ///

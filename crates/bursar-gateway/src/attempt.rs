@@ -2,11 +2,13 @@
 
 use crate::answer::{self, Answer, Told};
 use crate::body::AnswerBody;
+use crate::capture;
 use crate::collect::{Collected, collect};
 use crate::cut;
 use crate::exchange::Worker;
 use crate::finale::Finale;
 use crate::health::{self, Outlook};
+use crate::heartbeat::Heartbeat;
 use crate::intake::Body;
 use crate::refusal;
 use crate::request::{self, BuildError};
@@ -32,6 +34,7 @@ use http::{HeaderMap, Response, StatusCode};
 use hyper::body::Incoming;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Everything that the attempts of one request need.
@@ -174,6 +177,7 @@ async fn pass(
         story.status_code = Some(status.as_u16());
         story.upstream_request_id = answer::upstream_id(&head.headers);
         story.status = Status::Streaming;
+        capture::answered(story, &head.headers);
         if let Some(attempt) = story.attempt() {
             attempt.status_code = Some(status.as_u16());
         }
@@ -190,13 +194,17 @@ async fn pass(
     let streams = status.is_success() && (kind != BodyKind::Json || in_array);
     let mut ahead = VecDeque::new();
     if !streams {
-        match collect(&mut upstream, timeouts.idle, Some(&mut cut)).await {
+        let mut heartbeat = Heartbeat::new(&timeouts);
+        let came = || heartbeat.beat(Instant::now(), &mut sent);
+        match collect(&mut upstream, timeouts.idle, Some(&mut cut), came).await {
             Collected::All(bytes) => {
                 meter.feed(&bytes);
+                capture::heard(&mut sent, [&bytes]);
                 return whole(errand, deployment, sent, meter, &head.headers, status, bytes, told);
             }
             Collected::More(chunks) => ahead = chunks,
             Collected::Broken(chunks, by) => {
+                capture::heard(&mut sent, &chunks);
                 chunks.iter().for_each(|chunk| meter.feed(chunk));
                 let message = format!("the provider {}'s answer broke off", deployment.provider.name);
                 let refusal = Refusal::new(Code::UpstreamUnreachable, told.request_id, message);
@@ -204,6 +212,7 @@ async fn pass(
                 return fail(sent.broken(&meter.finish(), by), refusal, errand);
             }
             Collected::Cut(chunks, by) => {
+                capture::heard(&mut sent, &chunks);
                 chunks.iter().for_each(|chunk| meter.feed(chunk));
                 note(&mut sent, &by.refusal(told.request_id), errand);
                 let story = sent.broken(&meter.finish(), BrokenBy::Us(by.as_str()));
@@ -215,10 +224,9 @@ async fn pass(
     let strips = streams && !errand.facts.asks_usage && encoding.is_none();
     let stripper = strips.then(UsageStripper::new);
     let finale = Finale::of(&errand.route, errand.facts.stream, kind, &head.headers);
-    let stream =
-        GovernedStream::new(Arc::clone(governor), upstream, ahead, sent, meter, stripper, timeouts.idle)
-            .cut_by(cut, finale)
-            .read_on_in(errand.worker.tasks());
+    let stream = GovernedStream::new(Arc::clone(governor), upstream, ahead, sent, meter, stripper, &timeouts)
+        .cut_by(cut, finale)
+        .read_on_in(errand.worker.tasks());
     let mut answer = Response::new(AnswerBody::Governed(Box::new(stream)));
     *answer.status_mut() = status;
     answer::pass_head(&mut answer, &head.headers, &told, !strips);
@@ -289,7 +297,7 @@ pub async fn pass_free(
         Err(error @ UpstreamError::Timeout(_)) => return refuse(Code::UpstreamTimeout, error.to_string()),
     };
     let (head, mut incoming) = response.into_parts();
-    match collect(&mut incoming, timeouts.idle, None).await {
+    match collect(&mut incoming, timeouts.idle, None, || {}).await {
         Collected::All(bytes) => {
             let mut answer = Response::new(AnswerBody::whole(bytes));
             *answer.status_mut() = head.status;

@@ -21,8 +21,13 @@ pub(crate) enum Collected {
     Cut(VecDeque<Bytes>, CutBy),
 }
 
-/// Reads an answer whole, up to [`COLLECTED_ANSWER_BYTES_MAX`].
-pub(crate) async fn collect(upstream: &mut Incoming, idle: Duration, mut cut: Option<&mut Cut>) -> Collected {
+/// Reads an answer whole, up to [`COLLECTED_ANSWER_BYTES_MAX`]; `came`: called with each part that comes.
+pub(crate) async fn collect(
+    upstream: &mut Incoming,
+    idle: Duration,
+    mut cut: Option<&mut Cut>,
+    mut came: impl FnMut(),
+) -> Collected {
     let mut chunks = VecDeque::new();
     let mut size = 0usize;
     loop {
@@ -35,6 +40,7 @@ pub(crate) async fn collect(upstream: &mut Incoming, idle: Duration, mut cut: Op
             Ok(Some(Err(_))) => return Collected::Broken(chunks, BrokenBy::Upstream),
             Ok(None) => return Collected::All(join(chunks, size)),
             Ok(Some(Ok(frame))) => {
+                came();
                 if let Ok(chunk) = frame.into_data() {
                     size += chunk.len();
                     chunks.push_back(chunk);

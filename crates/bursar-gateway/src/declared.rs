@@ -7,13 +7,14 @@ use crate::choose::{self, Chosen, NoneLeft};
 use crate::collect::{Collected, collect};
 use crate::cut;
 use crate::exchange::{Worker, intake_refusal, note_headers, recognise};
+use crate::heartbeat::Heartbeat;
 use crate::idempotency::{self, Repeat};
 use crate::intake::Body;
 use crate::refusal;
 use crate::request::{BuildError, authorise, trust};
 use crate::stream::GovernedStream;
 use crate::upstream::UpstreamError;
-use crate::{Gateway, health};
+use crate::{Gateway, capture, health};
 use bursar_core::limits::REQUEST_BODY_BYTES_MAX;
 use bursar_core::{ApiFormat, Code, Refusal, RequestId};
 use bursar_govern::admit::{Admitted, Ask, NotAdmitted};
@@ -39,6 +40,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Answers a request whose path leads to a surface without a meter: passes it where it is declared, refuses it else.
@@ -63,10 +65,12 @@ pub(crate) async fn answer(
     };
     story.attributes = caller.attributes.clone();
     story.caller = Some(caller.clone());
+    capture::begin(&worker.gateway.governor, &mut story, &parts.headers);
     let body = match worker.intake.read(&parts.headers, body, REQUEST_BODY_BYTES_MAX).await {
         Ok(body) => body,
         Err(error) => return refuse(story, intake_refusal(error, request_id)),
     };
+    capture::asked(&mut story, &body.bytes);
     pass(worker, surface, story, caller, parts, body).await
 }
 
@@ -261,17 +265,21 @@ impl Errand {
             story.status_code = Some(status.as_u16());
             story.upstream_request_id = answer::upstream_id(&head.headers);
             story.status = Status::Streaming;
+            capture::answered(story, &head.headers);
             if let Some(attempt) = story.attempt() {
                 attempt.status_code = Some(status.as_u16());
             }
         }
-        let idle = provider.timeouts.idle;
+        let timeouts = &provider.timeouts;
         // A stream is passed on as it comes; anything else is settled before its head is sent, where it is short enough.
         let streams = status.is_success() && is_stream(&head.headers);
         let mut ahead = VecDeque::new();
         if !streams {
-            match collect(&mut incoming, idle, Some(&mut cut)).await {
+            let mut heartbeat = Heartbeat::new(timeouts);
+            let came = || heartbeat.beat(Instant::now(), &mut sent);
+            match collect(&mut incoming, timeouts.idle, Some(&mut cut), came).await {
                 Collected::All(bytes) => {
+                    capture::heard(&mut sent, [&bytes]);
                     let story = if status.is_success() {
                         sent.complete(&Reading::default())
                     } else {
@@ -303,7 +311,7 @@ impl Errand {
         let meter = Meter::new(self.format, &provider.prices, BodyKind::Json);
         let governor = Arc::clone(governor);
         let stream =
-            GovernedStream::new(governor, incoming, ahead, sent, meter, None, idle).cut_by(cut, None);
+            GovernedStream::new(governor, incoming, ahead, sent, meter, None, timeouts).cut_by(cut, None);
         let mut answer = Response::new(AnswerBody::Governed(Box::new(stream)));
         *answer.status_mut() = status;
         answer::pass_head(&mut answer, &head.headers, &told, true);

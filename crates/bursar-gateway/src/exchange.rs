@@ -12,7 +12,7 @@ use crate::limits::{CONTROL_WAIT, body_bytes_max};
 use crate::refusal;
 use crate::server::Door;
 use crate::upstream::{TlsError, Upstream};
-use crate::{Gateway, models, trace};
+use crate::{Gateway, capture, models, trace};
 use bursar_core::limits::REQUEST_BODY_BYTES_MAX;
 use bursar_core::{ApiFormat, Code, Refusal};
 use bursar_govern::idempotency::Place;
@@ -125,6 +125,7 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     };
     story.attributes = caller.attributes.clone();
     story.caller = Some(caller.clone());
+    capture::begin(&governor, &mut story, &parts.headers);
     if let Err(error) = check_headers(&parts.headers) {
         return refuse(story, error.refusal(request_id));
     }
@@ -138,6 +139,7 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
         Err(error) => return refuse(story, intake_refusal(error, request_id)),
     };
     story.intake_us = governor.now().micros_since(asked).max(0);
+    capture::asked(&mut story, &body.bytes);
     let facts = match read_facts(&route, &body.bytes) {
         Ok(facts) => facts,
         Err(error) => return refuse(story, error.refusal(request_id)),

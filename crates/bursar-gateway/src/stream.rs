@@ -1,11 +1,13 @@
 //! A governed answer on its way to the client: each chunk is metered as it passes; the end, whatever it is, settles.
 
 use crate::body::BrokenAnswer;
+use crate::capture;
 use crate::finale::Finale;
+use crate::heartbeat::Heartbeat;
 use crate::limits::{BEHIND, READ_ON, READ_ON_PAUSE};
-use bursar_core::limits::PROGRESS_EVERY_S;
 use bursar_core::{Refusal, RequestId};
 use bursar_govern::Governor;
+use bursar_govern::directory::Timeouts;
 use bursar_govern::hold::KeptAhead;
 use bursar_govern::idempotency::Place;
 use bursar_govern::kill::{Cut, CutBy};
@@ -25,8 +27,6 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep};
 use tokio_util::task::TaskTracker;
 
-/// How often progress renews the reservation's deadline.
-const RENEW_EVERY: Duration = Duration::from_secs(PROGRESS_EVERY_S.unsigned_abs());
 /// What the record says of an answer that its hold did not suffice for.
 const SHORT: &str = "the answer was ended because no more of it could be held";
 
@@ -41,7 +41,7 @@ pub struct GovernedStream {
     /// How long to wait for the next chunk.
     idle: Duration,
     last_chunk: Instant,
-    renewed: Instant,
+    heartbeat: Heartbeat,
     alarm: Pin<Box<Sleep>>,
     ending: Option<Ending>,
     /// Why the answer ends at the next place where it can: no more of it can be held.
@@ -74,17 +74,17 @@ impl GovernedStream {
         sent: Sent,
         meter: Meter,
         stripper: Option<UsageStripper>,
-        idle: Duration,
+        timeouts: &Timeouts,
     ) -> Self {
         let now = Instant::now();
         Self {
             upstream: Some(upstream),
             ahead,
             out: VecDeque::new(),
-            idle,
+            idle: timeouts.idle,
             last_chunk: now,
-            renewed: now,
-            alarm: Box::pin(tokio::time::sleep_until(now + idle)),
+            heartbeat: Heartbeat::new(timeouts),
+            alarm: Box::pin(tokio::time::sleep_until(now + timeouts.idle)),
             ending: Some(Ending { governor, sent, meter, stripper, cut: None, finale: None }),
             short: None,
             place: None,
@@ -220,13 +220,8 @@ impl GovernedStream {
 
     fn note_progress(&mut self) {
         self.last_chunk = Instant::now();
-        if self.last_chunk.duration_since(self.renewed) >= RENEW_EVERY {
-            self.renewed = self.last_chunk;
-            if let Some(ending) = self.ending.as_mut()
-                && !ending.sent.progress()
-            {
-                tracing::warn!("a stream's reservation could not be renewed");
-            }
+        if let Some(ending) = self.ending.as_mut() {
+            self.heartbeat.beat(self.last_chunk, &mut ending.sent);
         }
     }
 
@@ -310,6 +305,7 @@ impl Ending {
         self.sent.id().map_or(RequestId::from_u128(0), |id| id.request)
     }
     fn follow(&mut self, piece: &Bytes) {
+        capture::heard(&mut self.sent, [piece]);
         if let Some(finale) = self.finale.as_mut() {
             finale.passed(piece);
         }
@@ -325,6 +321,7 @@ impl Ending {
         }
         let reading = self.meter.finish();
         let last = self.finale.map(|finale| finale.write(&refusal, reading.response_id.as_deref()));
+        capture::heard(&mut self.sent, &last);
         if let Some(story) = self.sent.story() {
             story.error = Some(refusal.message.clone());
             story.refusal = Some(refusal);
@@ -339,7 +336,9 @@ impl Ending {
     /// What the stripper still holds at the end.
     fn rest(&mut self, out: &mut VecDeque<Bytes>) {
         if let Some(stripper) = self.stripper.take() {
-            out.extend(stripper.finish());
+            let rest = stripper.finish();
+            capture::heard(&mut self.sent, &rest);
+            out.extend(rest);
         }
     }
     fn end(self, broken: Option<BrokenBy>) {

@@ -107,6 +107,7 @@ impl Governor {
             has_alternative: ask.has_alternative,
             began: Instant::now(),
             gone,
+            stale_s: ask.deployment.provider.timeouts.stale_s,
         };
         let mut reserved = self.reserve_in_turn(&mut story, &reserve, &patience).await;
         if let Err(No::Denied(denied)) = reserved {

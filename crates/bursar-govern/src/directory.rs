@@ -3,6 +3,7 @@
 use crate::circuit::Limits;
 use crate::keys::HashedSecret;
 use crate::seal::Secret;
+use bursar_core::limits::RESERVATION_TTL_S;
 use bursar_core::{ApiFormat, Attributes, Family, IpRange, KeyLimit, Pattern, Timestamp, Value};
 use bursar_pricing::{Billing, DeploymentPrice, Multipliers, PriceBook, PriceRow, UnknownModel};
 use bursar_wire::Surface;
@@ -216,6 +217,9 @@ pub struct Timeouts {
     pub first_byte: Duration,
     /// Between two parts of the answer.
     pub idle: Duration,
+    /// Seconds without progress after which an attempt counts as lost: its reservation expires, and it is charged at its
+    /// hold. At least twice the others, so that nothing expires which they still wait for.
+    pub stale_s: i64,
 }
 
 impl Default for Timeouts {
@@ -224,6 +228,7 @@ impl Default for Timeouts {
             connect: Duration::from_secs(10),
             first_byte: Duration::from_secs(300),
             idle: Duration::from_secs(300),
+            stale_s: RESERVATION_TTL_S,
         }
     }
 }

@@ -9,7 +9,6 @@ use crate::limits::{OUTPUT_LIMIT_LEAST, OUTPUT_LIMIT_LEAST_THINKING};
 use crate::queue::{No, Patience};
 use crate::story::Story;
 use crate::{quote, refuse};
-use bursar_core::limits::RESERVATION_TTL_S;
 use bursar_core::{Code, Measure};
 use bursar_ledger::{Denial, Extend, Fit, Held, Outcome, Reserve, Room};
 use bursar_store::ledger::{Applied, Seq};
@@ -188,7 +187,11 @@ impl Governor {
             }
         };
         let more = beyond(&offer.hold, &least.hold);
-        let extend = Extend { id: reserve.id, more, deadline: now.plus_seconds(RESERVATION_TTL_S) };
+        let extend = Extend {
+            id: reserve.id,
+            more,
+            deadline: now.plus_seconds(ask.deployment.provider.timeouts.stale_s),
+        };
         match self.ledger().extend(now, extend) {
             Ok(Applied { outcome: Outcome::Extended, seq }) => Some((offer, seq)),
             Ok(_) | Err(_) => {

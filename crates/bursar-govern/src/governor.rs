@@ -2,6 +2,7 @@
 
 use crate::affinity::Affinity;
 use crate::calibrate::Calibrations;
+use crate::capture::Capturer;
 use crate::circuits::Circuits;
 use crate::directory::{Directory, Key};
 use crate::flight::Flights;
@@ -17,7 +18,7 @@ use crate::throttled::Throttled;
 use crate::waiters::Waiters;
 use arc_swap::ArcSwap;
 use bursar_core::limits::RESERVATION_TTL_S;
-use bursar_core::{Charge, Code, Refusal, RequestId, ReservationId, Timestamp};
+use bursar_core::{Attribute, Attributes, Charge, Code, Refusal, RequestId, ReservationId, Timestamp};
 use bursar_ledger::{Outcome, Progress, ProvablyUnbilled, Record, Settle, SuspenseCause, WindowId};
 use bursar_pricing::PriceRow;
 use bursar_store::ledger::{Applied, Ledger, LedgerDown};
@@ -36,6 +37,7 @@ pub struct Governor {
     affinity: Affinity,
     kills: Kills,
     flights: Flights,
+    capturer: Capturer,
     pub(crate) limiter: Arc<Limiter>,
     ports: Ports,
 }
@@ -55,6 +57,7 @@ impl Governor {
             affinity: Affinity::default(),
             kills: Kills::default(),
             flights: Flights::default(),
+            capturer: Capturer::default(),
             limiter: Arc::default(),
             ports,
         })
@@ -111,6 +114,11 @@ impl Governor {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.waiters.count()
+    }
+    /// What is copied of requests beside their records.
+    #[must_use]
+    pub const fn capturer(&self) -> &Capturer {
+        &self.capturer
     }
     /// The clock, randomness and observer.
     #[must_use]
@@ -175,6 +183,9 @@ impl Governor {
             reply.note(&story);
         }
         self.leave(&mut story);
+        if let Some(draft) = story.draft.take() {
+            self.capturer.offer(story.request_id, draft);
+        }
         self.ports.observer.ended(&story);
     }
 
@@ -187,10 +198,18 @@ impl Governor {
         refusal
     }
 
-    /// Renews an attempt's deadline; false when the ledger no longer knows it as live.
-    pub(crate) fn progress(&self, id: ReservationId) -> bool {
+    /// Seconds without progress after which an attempt with these attributes counts as lost, as its provider says.
+    pub(crate) fn stale_s(&self, attributes: &Attributes) -> i64 {
+        let directory = self.directory.load();
+        let provider =
+            attributes.get(&Attribute::Provider).and_then(|name| directory.provider(name.as_str()));
+        provider.map_or(RESERVATION_TTL_S, |provider| provider.timeouts.stale_s)
+    }
+
+    /// Renews an attempt's deadline by so many seconds; false when the ledger no longer knows it as live.
+    pub(crate) fn progress(&self, id: ReservationId, stale_s: i64) -> bool {
         let now = self.now();
-        let deadline = now.plus_seconds(RESERVATION_TTL_S);
+        let deadline = now.plus_seconds(stale_s);
         let progress = Progress { id, deadline, estimate: None };
         matches!(self.ledger.progress(now, progress), Ok(applied) if applied.outcome == Outcome::Progressed)
     }

@@ -14,7 +14,6 @@ use crate::quote::{self, AttemptQuote};
 use crate::refuse;
 use crate::reservation::{Attempt, Sent};
 use crate::story::Story;
-use bursar_core::limits::RESERVATION_TTL_S;
 use bursar_core::{Charge, Code, Refusal, RequestBound, Usd};
 use bursar_ledger::{Extend, HoldPolicy, Outcome, Reserve};
 use bursar_wire::Progress;
@@ -220,7 +219,8 @@ impl Attempt {
         let more = beyond(&charge, &self.hold);
         let governor = &self.governor;
         let now = governor.now();
-        let extend = Extend { id: self.id, more, deadline: now.plus_seconds(RESERVATION_TTL_S) };
+        let deadline = now.plus_seconds(self.deployment.provider.timeouts.stale_s);
+        let extend = Extend { id: self.id, more, deadline };
         let request_id = self.story.request_id;
         let unavailable = |why: String| {
             let message = format!("the ledger is unavailable: {why}");

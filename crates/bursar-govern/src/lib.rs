@@ -9,6 +9,7 @@ pub mod backoff;
 pub mod budget;
 pub mod calibrate;
 pub mod capable;
+pub mod capture;
 pub mod circuit;
 pub mod circuits;
 pub mod directory;

@@ -5,7 +5,6 @@
 use crate::governor::Governor;
 use crate::limits::LOOK_AGAIN;
 use crate::story::Story;
-use bursar_core::limits::RESERVATION_TTL_S;
 use bursar_core::refusal::Blocking;
 use bursar_core::{Code, Timestamp};
 use bursar_ledger::{Blocked, Denial, Held, Reserve, Room, Touched, WindowId};
@@ -24,6 +23,8 @@ pub(crate) struct Patience<'a> {
     pub(crate) began: Instant,
     /// Cancelled when the client left.
     pub(crate) gone: &'a CancellationToken,
+    /// Seconds without progress after which what is held expires.
+    pub(crate) stale_s: i64,
 }
 
 /// Why nothing is held.
@@ -62,7 +63,7 @@ impl Governor {
                 }
                 (line.windows.iter().filter_map(|touched| touched.window).collect(), line.wait_ms)
             }
-            None => match self.try_reserve(reserve, began)? {
+            None => match self.try_reserve(reserve, began, patience)? {
                 Ok(held) => return Ok(held),
                 Err(denial) if !patience.waits_for(&denial) => return Err(No::Denied(denial)),
                 Err(denial) => {
@@ -75,7 +76,7 @@ impl Governor {
         // Without a place, or when patience ends: what the ledger said last, or says now.
         let say = |last: Option<Box<Denial>>| match last {
             Some(denial) => Err(No::Denied(denial)),
-            None => self.try_reserve(reserve, self.now())?.map_err(No::Denied),
+            None => self.try_reserve(reserve, self.now(), patience)?.map_err(No::Denied),
         };
         let Some(mut place) = self.waiters.stand(keys) else {
             return match (last, self.line_ahead(reserve, began)) {
@@ -91,7 +92,7 @@ impl Governor {
             if is_first {
                 let now = self.now();
                 story.waited_us = now.micros_since(began);
-                match self.try_reserve(reserve, now)? {
+                match self.try_reserve(reserve, now, patience)? {
                     Ok(held) => return Ok(held),
                     Err(denial) if !patience.waits_for(&denial) => return Err(No::Denied(denial)),
                     Err(denial) => {
@@ -113,8 +114,13 @@ impl Governor {
         }
     }
 
-    fn try_reserve(&self, reserve: &Reserve, now: Timestamp) -> Result<Result<(Held, Seq), Box<Denial>>, No> {
-        let reserve = Reserve { deadline: now.plus_seconds(RESERVATION_TTL_S), ..reserve.clone() };
+    fn try_reserve(
+        &self,
+        reserve: &Reserve,
+        now: Timestamp,
+        patience: &Patience<'_>,
+    ) -> Result<Result<(Held, Seq), Box<Denial>>, No> {
+        let reserve = Reserve { deadline: now.plus_seconds(patience.stale_s), ..reserve.clone() };
         match self.ledger().reserve(now, reserve) {
             Ok(reserved) => Ok(Ok((reserved.held, reserved.seq))),
             Err(ReserveError::Refused(denial)) => Ok(Err(denial)),

@@ -156,13 +156,22 @@ impl Sent {
         }
         Some(attempt.settle(reading, None, Some(by)))
     }
+    /// Says that output has come for a while and goes on.
+    pub fn streams(&self) {
+        if let Some(attempt) = &self.0 {
+            let governor = &attempt.governor;
+            governor.ports().observer.streaming(attempt.id.request, governor.now());
+        }
+    }
     pub(crate) fn attempt_mut(&mut self) -> Option<&mut Attempt> {
         self.0.as_mut()
     }
     /// Renews the deadline of an answer that goes on; false when the ledger does not know it any more.
     #[must_use]
     pub fn progress(&mut self) -> bool {
-        self.0.as_ref().is_some_and(|attempt| attempt.governor.progress(attempt.id))
+        self.0.as_ref().is_some_and(|attempt| {
+            attempt.governor.progress(attempt.id, attempt.deployment.provider.timeouts.stale_s)
+        })
     }
 }
 

@@ -184,6 +184,8 @@ pub struct Story {
     pub anomalies: Vec<String>,
     /// Whether the client's library takes 429 for "try again" whatever else the answer says.
     pub retries_on_429: bool,
+    /// What is copied of it, where its log level asks for more than the record.
+    pub draft: Option<Box<crate::capture::Draft>>,
     /// Its place in the limits of its key; given back when the story ends.
     pub pass: Option<Pass>,
     /// Where the limits of its key stand.
@@ -238,6 +240,7 @@ impl Story {
             in_flight: None,
             anomalies: Vec::new(),
             retries_on_429: false,
+            draft: None,
             pass: None,
             rate_limits: Vec::new(),
             journalled: false,

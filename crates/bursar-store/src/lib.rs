@@ -1,5 +1,6 @@
 //! What Bursar keeps on disk.
 
+pub mod bodies;
 pub mod disk;
 pub mod journal;
 pub mod ledger;

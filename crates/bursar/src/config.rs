@@ -1,6 +1,7 @@
 //! `bursar.toml` as a checked [`Config`]: pure, from text and surroundings; every mistake is found in one pass.
 
 mod alert;
+mod alone;
 mod authority;
 mod budget;
 mod check;
@@ -16,6 +17,7 @@ mod name;
 mod overrides;
 mod project;
 mod provider;
+mod records;
 mod reference;
 mod report;
 mod section;
@@ -32,6 +34,7 @@ mod words;
 mod zone;
 
 pub use alert::{AlertChannel, AlertTarget};
+pub use alone::{read_budgets_alone, read_server_alone};
 pub(crate) use authority::authorities;
 pub use budget::{Budget, Raise};
 pub use credential::Credential;
@@ -42,6 +45,7 @@ pub(crate) use mistake::nearest;
 pub use model::{Deployment, Model, Price};
 pub use project::{Project, User};
 pub use provider::{Credentials, Provider};
+pub use records::{Records, Retention};
 pub use reference::reference;
 pub use report::{Report, ReportItem};
 pub use server::{Ledger, Server, default_listen};
@@ -51,7 +55,7 @@ pub use value::{Limit, Period, Suspense, Threshold, duration_s};
 pub use watching::{Log, Telemetry, Watching};
 pub use words::{
     AlertType, Billing, Durability, Fit, Hold, KeyKind, Language, LogFormat, MailSecurity, Missing, Mode,
-    OnExpiry, Projection, RefusalStatus, UnknownModelPolicy, Weekday,
+    OnExpiry, Projection, RecordLevel, RefusalStatus, UnknownModelPolicy, Weekday,
 };
 
 use bursar_core::Attribute;
@@ -59,7 +63,7 @@ use check::Fallback;
 use field::{Field, Takes};
 use key::Known;
 use section::{Reading, Section, Spot};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tree::{Entry, Place, Table, Tree};
 
 /// Longest configuration file in bytes: ten thousand budgets of the longest kind; anything above is another file.
@@ -101,6 +105,8 @@ pub const SECTIONS: &[Field] = &[
         "",
         "When Bursar re-routes away from a provider whose projected spend is too high.",
     ),
+    Field::new("records", Takes::Table(records::FIELDS), "", "What is kept of requests."),
+    Field::new("retention", Takes::Table(records::RETENTION_FIELDS), "", "How long it is kept."),
     Field::new("alerts", Takes::Named(alert::FIELDS), "", "The channels that alerts go to."),
     watching::LOG,
     watching::TELEMETRY,
@@ -127,6 +133,10 @@ pub struct Config {
     pub budgets: Vec<Budget>,
     /// `[throttle]`
     pub throttle: Throttle,
+    /// `[records]`
+    pub records: Records,
+    /// `[retention]`
+    pub retention: Retention,
     /// `[alerts.NAME]`, by name.
     pub alerts: Vec<AlertChannel>,
     /// `[log]` and `[telemetry]`
@@ -177,6 +187,8 @@ impl Config {
         let server = one(&sections, "server", server::SERVER_FIELDS, reading);
         let ledger = one(&sections, "ledger", server::LEDGER_FIELDS, reading);
         let throttle = one(&sections, "throttle", throttle::FIELDS, reading);
+        let records = one(&sections, "records", records::FIELDS, reading);
+        let retention = one(&sections, "retention", records::RETENTION_FIELDS, reading);
         let providers = named(&sections, "providers", provider::FIELDS, reading);
         let models = named(&sections, "models", model::FIELDS, reading);
         let projects = named(&sections, "projects", project::PROJECT_FIELDS, reading);
@@ -231,6 +243,8 @@ impl Config {
                 .collect(),
             budgets: budgets.into_iter().map(|read| read.budget).collect(),
             throttle: throttle::read(throttle.as_ref(), reading),
+            records: records::read(records.as_ref(), reading),
+            retention: records::read_retention(retention.as_ref(), reading),
             alerts: alerts.iter().filter_map(|(name, section)| alert::read(name, section, reading)).collect(),
             watching: watching::read(&sections, reading),
         }
@@ -241,70 +255,6 @@ impl Config {
     pub fn provider(&self, name: &str) -> Option<&Provider> {
         self.providers.iter().find(|provider| provider.name == name)
     }
-}
-
-/// Fields of `[server]` whose secrets a client lacks.
-const SERVERS_SECRETS: [&str; 3] = ["server.admin_token", "server.seal_key", "server.default_keys"];
-
-/// Reads `[server]` alone: what a client on the same machine needs, whose environment lacks the server's secrets.
-///
-/// # Errors
-/// Mistakes of syntax and in that section.
-pub fn read_server_alone(text: &str, file: &Path, surroundings: &Surroundings<'_>) -> Result<Server, Report> {
-    let folder = file.parent().unwrap_or(Path::new("")).to_path_buf();
-    let mut reading = Reading { surroundings: *surroundings, folder, mistakes: mistake::Mistakes::default() };
-    let root = tree::parse(text, &mut reading.mistakes).map(|mut root| {
-        // What else the file or the environment holds is the server's to judge.
-        let mut others = Reading {
-            surroundings: *surroundings,
-            folder: PathBuf::new(),
-            mistakes: mistake::Mistakes::default(),
-        };
-        overrides::apply(&mut root, SECTIONS, &mut others);
-        root
-    });
-    let server = root.map(|root| {
-        let sections = Section::unchecked(&root, SECTIONS);
-        let section = one(&sections, "server", server::SERVER_FIELDS, &mut reading);
-        server::read_server(section.as_ref(), &mut reading)
-    });
-    // That a secret is missing here does not mean that the server lacks it.
-    reading
-        .mistakes
-        .found
-        .retain(|mistake| !SERVERS_SECRETS.iter().any(|secret| mistake.field.starts_with(secret)));
-    let is_fatal = reading.mistakes.is_fatal();
-    let report = Report::new(&file.display().to_string(), text, reading.mistakes);
-    match server {
-        Some(server) if !is_fatal => Ok(server),
-        _ => Err(report),
-    }
-}
-
-/// Reads `[[budgets]]` alone, for a file of budgets; other sections may stand beside them.
-///
-/// # Errors
-/// Mistakes of syntax and in the budgets.
-pub fn read_budgets_alone(
-    text: &str,
-    file: &Path,
-    surroundings: &Surroundings<'_>,
-) -> Result<Vec<Budget>, Report> {
-    let mut reading = Reading {
-        surroundings: *surroundings,
-        folder: PathBuf::new(),
-        mistakes: mistake::Mistakes::default(),
-    };
-    let root = tree::parse(text, &mut reading.mistakes).unwrap_or_default();
-    let sections = Section::root(&root, SECTIONS, &mut reading);
-    let mut names = Vec::new();
-    let budgets: Vec<Budget> = listed(&sections, "budgets", budget::FIELDS, &mut reading)
-        .iter()
-        .filter_map(|section| budget::read(section, &mut names, &mut reading).map(|read| read.budget))
-        .collect();
-    let is_fatal = reading.mistakes.is_fatal();
-    let report = Report::new(&file.display().to_string(), text, reading.mistakes);
-    if is_fatal { Err(report) } else { Ok(budgets) }
 }
 
 /// The names of a budget's fields, as the file and the admin API have them.

@@ -6,6 +6,7 @@ mod control;
 mod edges;
 mod first_start;
 mod install;
+mod keeping;
 mod kill_watch;
 pub mod local;
 pub mod log;

@@ -37,6 +37,8 @@ pub(crate) struct Token {
     expires_at: Option<String>,
     /// When it was revoked.
     revoked_at: Option<String>,
+    /// When it was last used, RFC 3339; null: never.
+    last_used_at: Option<String>,
     /// RFC 3339.
     created_at: String,
 }
@@ -62,7 +64,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
 }
 
 impl Token {
-    fn of(row: settings::Token, token: Option<String>) -> Self {
+    fn of(state: &State, row: settings::Token, token: Option<String>) -> Self {
         Self {
             id: row.id.to_string(),
             token,
@@ -73,6 +75,7 @@ impl Token {
             user: row.user,
             expires_at: row.expires_at.map(|at| at.to_string()),
             revoked_at: row.revoked_at.map(|at| at.to_string()),
+            last_used_at: state.token_use.last(row.id, row.last_used_at).map(|at| at.to_string()),
             created_at: row.revision.created_at.to_string(),
         }
     }
@@ -120,7 +123,7 @@ async fn list(
     Shared(state): Shared<Arc<State>>,
     Query(page): Query<PageQuery>,
 ) -> Result<Json<List<Token>>, Problem> {
-    Ok(Json(List::of(state.settings.tokens(&page.request())?, |row| Token::of(row, None))))
+    Ok(Json(List::of(state.settings.tokens(&page.request())?, |row| Token::of(&state, row, None))))
 }
 
 /// Makes a token. Its text is in this answer and nowhere else.
@@ -143,7 +146,7 @@ async fn create(
         ..settings::Token::new(id, &input.name, &secret.shown_prefix(), hash, role)
     };
     let row = state.change(&actor.name, |change| Ok::<_, ControlError>(change.create_token(&row)?))?;
-    Ok((StatusCode::CREATED, Json(Token::of(row, Some(secret.reveal().to_owned())))))
+    Ok((StatusCode::CREATED, Json(Token::of(&state, row, Some(secret.reveal().to_owned())))))
 }
 
 /// Ends a token for good; the one that asks cannot end itself, so that somebody always can.
@@ -161,5 +164,5 @@ async fn revoke(
         return Err(Problem::new(StatusCode::CONFLICT, detail));
     }
     let row = state.change(&actor.name, |change| Ok::<_, ControlError>(change.revoke_token(known)?))?;
-    Ok(Json(Token::of(row, None)))
+    Ok(Json(Token::of(&state, row, None)))
 }

@@ -238,11 +238,12 @@ async fn in_flight(
         let open = state.governor.ledger().open_reservations();
         let open = open.map_err(|error| ReportError::Ledger(error.to_string()))?;
         let installed = state.installed.load();
-        let timeout_s = |name: &str| {
+        let patience = |name: &str| {
             let provider = installed.providers.iter().find(|provider| provider.name.as_str() == name)?;
-            i64::try_from(provider.timeouts.idle.as_secs()).ok()
+            let idle_s = i64::try_from(provider.timeouts.idle.as_secs()).ok()?;
+            Some(active::Patience { idle_s, stale_s: provider.timeouts.stale_s })
         };
-        let whole = active::active(&state.records, open, query, state.now(), timeout_s)?;
+        let whole = active::active(&state.records, open, query, state.now(), patience)?;
         Ok(if actor.reach.is_bound() { whole.within() } else { whole })
     })
     .await

@@ -81,6 +81,7 @@ catalogue! {
     DRAIN_LAG = Gauge "bursar_drain_lag_entries" [] "Synced journal entries that are not in records, roll-ups and alerts yet.";
     DRAIN_AGE = Gauge "bursar_drain_lag_seconds" [] "Seconds since draining last had nothing left to do.";
     RECORDS_DROPPED = Counter "bursar_records_dropped" [] "Records of refusals and unbilled failures that were given up because draining did not keep up.";
+    DETAILS_DROPPED = Counter "bursar_details_dropped" [] "Headers and bodies that were not kept because those before them were not written fast enough.";
     LOG_DROPPED = Counter "bursar_log_lines_dropped" [] "Lines of the log that were given up because nobody read them fast enough.";
     ALERTS = Counter "bursar_alerts" ["channel", "result"] "Alerts by channel and what became of a try: delivered, retried, failed.";
     SPANS = Counter "bursar_telemetry_spans" ["result"] "Spans for the OTLP endpoint: sent, dropped because the queue was full, failed because the endpoint did not take them.";

@@ -4,6 +4,7 @@ use crate::reports::active::is_late;
 use crate::state::State;
 use bursar_core::Attribute;
 use bursar_core::limits::RESERVATION_TTL_S;
+use bursar_govern::directory::Provider;
 use bursar_ledger::OpenReservation;
 use bursar_store::records::Record;
 
@@ -15,24 +16,29 @@ const SECOND: i64 = 1_000_000;
 pub(super) fn count(state: &State, live: &[&OpenReservation]) -> usize {
     let now = state.now();
     let directory = state.governor.directory();
-    let shortest = directory.providers.iter().map(|provider| provider.timeouts.idle.as_secs()).min();
-    let shortest = shortest.and_then(|seconds| i64::try_from(seconds).ok());
-    let idle_s = |open: &OpenReservation| {
-        let progressed = open.until.map_or(open.reserved.at, |until| until.plus_seconds(-RESERVATION_TTL_S));
+    let shortest = directory.providers.iter().map(|provider| idle_timeout_s(provider)).min();
+    let longest = directory.providers.iter().map(|provider| provider.timeouts.stale_s).max();
+    let longest = longest.unwrap_or(RESERVATION_TTL_S).max(RESERVATION_TTL_S);
+    // A reservation ends so long after its last progress; who is not late by the longest and the shortest is late by none.
+    let idle_s = |open: &OpenReservation, stale_s: i64| {
+        let progressed = open.until.map_or(open.reserved.at, |until| until.plus_seconds(-stale_s));
         now.micros_since(progressed.max(open.reserved.at)).div_euclid(SECOND)
     };
-    // Who is not late by the shortest timeout is late by none.
-    let quiet = live.iter().map(|open| (idle_s(open), open)).filter(|(idle_s, _)| is_late(*idle_s, shortest));
-    quiet
+    live.iter()
+        .filter(|open| is_late(idle_s(open, longest), shortest))
         .enumerate()
-        .filter(|(place, (idle_s, open))| {
+        .filter(|(place, open)| {
             let id = open.reserved.id.request;
             let record: Option<Record> =
                 (*place < LOOKED_AT_MAX).then(|| state.records.get(id).ok().flatten()).flatten();
-            let provider = record.and_then(|record| record.attributes.get(&Attribute::Provider).cloned());
-            let known = provider.and_then(|name| directory.provider(name.as_str()).cloned());
-            let timeout_s = known.and_then(|provider| i64::try_from(provider.timeouts.idle.as_secs()).ok());
-            is_late(*idle_s, timeout_s)
+            let name = record.and_then(|record| record.attributes.get(&Attribute::Provider).cloned());
+            let provider = name.and_then(|name| directory.provider(name.as_str()).cloned());
+            let stale_s = provider.as_ref().map_or(RESERVATION_TTL_S, |provider| provider.timeouts.stale_s);
+            is_late(idle_s(open, stale_s), provider.map(|provider| idle_timeout_s(&provider)))
         })
         .count()
+}
+
+fn idle_timeout_s(provider: &Provider) -> i64 {
+    i64::try_from(provider.timeouts.idle.as_secs()).unwrap_or(i64::MAX)
 }

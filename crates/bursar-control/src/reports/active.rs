@@ -77,13 +77,22 @@ pub(crate) fn is_late(idle_s: i64, timeout_s: Option<i64>) -> bool {
     idle_s > if timeout_s < PROGRESS_EVERY_S { PROGRESS_EVERY_S + timeout_s } else { timeout_s }
 }
 
-/// Tells it. `timeout_s`: the idle timeout of a provider, by name.
+/// What a provider's timeouts say, in seconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// Between two parts of an answer.
+    pub(crate) idle_s: i64,
+    /// Until an attempt counts as lost.
+    pub(crate) stale_s: i64,
+}
+
+/// Tells it. `patience`: of a provider, by name.
 pub(crate) fn active(
     records: &Records,
     open: Vec<OpenReservation>,
     query: &UsageQuery,
     now: Timestamp,
-    timeout_s: impl Fn(&str) -> Option<i64>,
+    patience: impl Fn(&str) -> Option<Patience>,
 ) -> Result<Active, ReportError> {
     query.only(&[WHOSE, &["limit"]])?;
     let (filter, most) = (query.filter()?, query.page(ROWS)?);
@@ -98,7 +107,7 @@ pub(crate) fn active(
         let record = records.get(open.reserved.id.request)?;
         let attributes = record.as_ref().map(|record| &record.attributes);
         if items.len() < most && has_names(attributes, &filter) {
-            items.push(row(open, record.as_ref(), now, &timeout_s));
+            items.push(row(open, record.as_ref(), now, &patience));
         }
     }
     Ok(Active { of, held_usd: held.to_string(), items })
@@ -124,12 +133,14 @@ fn row(
     open: &OpenReservation,
     record: Option<&Record>,
     now: Timestamp,
-    timeout_s: &impl Fn(&str) -> Option<i64>,
+    patience: &impl Fn(&str) -> Option<Patience>,
 ) -> ActiveRow {
     let hold = &open.reserved.hold;
     let since = |at: Timestamp| now.micros_since(at).div_euclid(SECOND).max(0);
-    let progressed = open.until.map_or(open.reserved.at, |until| until.plus_seconds(-RESERVATION_TTL_S));
     let provider = record.and_then(|record| record.attributes.get(&Attribute::Provider));
+    let patience = provider.and_then(|provider| patience(provider.as_str()));
+    let stale_s = patience.map_or(RESERVATION_TTL_S, |patience| patience.stale_s);
+    let progressed = open.until.map_or(open.reserved.at, |until| until.plus_seconds(-stale_s));
     let attributes = record.into_iter().flat_map(|record| record.attributes.iter());
     let idle_s = since(progressed.max(open.reserved.at));
     ActiveRow {
@@ -140,7 +151,7 @@ fn row(
         started_at: open.reserved.at.to_string(),
         age_s: since(open.reserved.at),
         idle_s,
-        late: is_late(idle_s, provider.and_then(|provider| timeout_s(provider.as_str()))),
+        late: is_late(idle_s, patience.map(|patience| patience.idle_s)),
         held_usd: hold.list.to_string(),
         held_effective_usd: hold.effective.to_string(),
         held_tokens: hold.tokens,

@@ -7,7 +7,6 @@ use super::report::{Bill, Report};
 use super::reservable::{Reservable, SetAside};
 use crate::governor::Governor;
 use crate::refuse;
-use bursar_core::limits::RESERVATION_TTL_S;
 use bursar_core::{Charge, Code, Refusal, ReservationId, Timestamp, Usd};
 use bursar_ledger::{
     Denial, Extend, Held, OpenReservation, Outcome, Past, Progress, ProvablyUnbilled, Reserve, Room, Settle,
@@ -89,7 +88,7 @@ impl Governor {
         if let Some(killed) = self.killed(&asked.call.attributes, priced) {
             return Err(NotBooked::Refused(Box::new(killed.refusal(asked.call.id))));
         }
-        let expires_at = now.plus_seconds(RESERVATION_TTL_S);
+        let expires_at = now.plus_seconds(self.stale_s(&asked.call.attributes));
         let id = ReservationId { request: asked.call.id, attempt: 0 };
         let mut record = record::begun(&asked.call, asked.hold);
         let mut reserve = Reserve::new(id, asked.call.attributes.clone(), asked.hold, expires_at);
@@ -129,7 +128,7 @@ impl Governor {
         call: &Call,
     ) -> Result<(Timestamp, Seq), NotBooked> {
         let now = self.now();
-        let deadline = now.plus_seconds(RESERVATION_TTL_S);
+        let deadline = now.plus_seconds(self.stale_s(&call.attributes));
         let applied = if more == Charge::ZERO {
             self.ledger().progress(now, Progress { id, deadline, estimate: None })
         } else {
@@ -193,7 +192,7 @@ impl Governor {
         let mut hold = bill.charge;
         let mut last = None;
         for _ in 0..3 {
-            let deadline = self.now().plus_seconds(RESERVATION_TTL_S);
+            let deadline = self.now().plus_seconds(self.stale_s(&report.call.attributes));
             let reserve = Reserve::new(id, report.call.attributes.clone(), hold, deadline);
             match self.ledger().reserve(report.call.created_at, reserve) {
                 Ok(reserved) => return Ok((reserved.held, hold, reserved.seq)),

@@ -1,5 +1,6 @@
 //! `bursar request`: records of requests, refusals included.
 
+mod detail;
 mod watch;
 
 use super::shared::{self, Page, Server};
@@ -15,7 +16,7 @@ pub(crate) enum Command {
     /// List requests, newest first
     List(Box<List>),
     /// Show the record of a request
-    Show(Named),
+    Show(Show),
     /// Show requests as they end, until interrupted
     Watch(Box<watch::Watch>),
 }
@@ -27,6 +28,16 @@ pub(crate) struct Named {
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) server: Server,
+}
+
+/// Which request, and what of it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Show {
+    #[command(flatten)]
+    named: Named,
+    /// What was said instead of the record: headers and bodies, where `records.level` kept them
+    #[arg(long)]
+    body: bool,
 }
 
 /// Which requests.
@@ -100,9 +111,14 @@ impl Which {
 /// Runs one of them.
 pub(crate) fn run(command: Command, context: &mut Context<'_>) -> Result<(), Failure> {
     match command {
-        Command::Show(named) => {
+        Command::Show(Show { named, body }) => {
             let client = context.client(named.server.url.as_deref())?;
-            let record = client.get(&format!("/requests/{}", segment(&named.id)), &[])?;
+            let path = format!("/requests/{}", segment(&named.id));
+            if body {
+                let detail = client.get(&format!("{path}/body"), &[])?;
+                return shared::show(context, &detail, detail::text);
+            }
+            let record = client.get(&path, &[])?;
             shared::show(context, &record, |record| serde_json::to_string_pretty(record).unwrap_or_default())
         }
         Command::Watch(asked) => watch::run(&asked, context),

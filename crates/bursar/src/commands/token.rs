@@ -67,11 +67,12 @@ pub(crate) fn run(command: Command, context: &mut Context<'_>) -> Result<(), Fai
             Ok(())
         }
         Command::List(page) => {
-            let table =
-                Table::new(&["NAME", "ID", "PREFIX", "ROLE", "PROJECT", "USER", "EXPIRES", "REVOKED"]);
+            let table = Table::new(&[
+                "NAME", "ID", "PREFIX", "ROLE", "PROJECT", "USER", "USED", "EXPIRES", "REVOKED",
+            ]);
             let names = ["name", "id", "prefix", "role", "project", "user"];
             shared::list(context, &page, "/tokens", &[], table, |row| {
-                let times = ["expires_at", "revoked_at"].map(|name| time(row, name));
+                let times = ["last_used_at", "expires_at", "revoked_at"].map(|name| time(row, name));
                 names.iter().map(|name| at(row, name)).chain(times).collect()
             })
         }
@@ -94,5 +95,6 @@ fn text(token: &Value) -> String {
         ("user", at(token, "user")),
         ("expires", time(token, "expires_at")),
         ("revoked", time(token, "revoked_at")),
+        ("last used", time(token, "last_used_at")),
     ])
 }

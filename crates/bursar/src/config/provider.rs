@@ -75,6 +75,12 @@ pub(super) const FIELDS: &[Field] = &[
         "Seconds between two bytes of an answer. There is no limit on the whole.",
     ),
     Field::new(
+        "stale_timeout_s",
+        Takes::Integer(2, 86_400),
+        "`600`, or twice the longer of the two above where that is more",
+        "Seconds without progress after which a request that nobody ended counts as failed: it is charged at its hold until its bill is known. At least twice the longer of the two above.",
+    ),
+    Field::new(
         "fallback",
         Takes::List("provider names"),
         "[]",
@@ -129,6 +135,8 @@ pub struct Provider {
     pub first_byte_timeout_s: u32,
     /// Seconds between bytes.
     pub idle_timeout_s: u32,
+    /// Seconds without progress after which a request counts as failed.
+    pub stale_timeout_s: u32,
     /// Providers to try next.
     pub fallback: Vec<String>,
     /// The model to ask for where the one asked for has no price.
@@ -154,6 +162,8 @@ pub enum Credentials {
 
 /// Seconds to connect, to the first byte, and between bytes, unless the file says otherwise (DESIGN section 4).
 pub(super) const TIMEOUTS_S: (u32, u32, u32) = (10, 300, 300);
+/// Seconds without progress, unless the file says otherwise (DESIGN section 4).
+pub(super) const STALE_TIMEOUT_S: u32 = 600;
 
 pub(super) fn read(name: &str, section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Provider> {
     let known = vendor::find(name);
@@ -186,6 +196,7 @@ pub(super) fn read(name: &str, section: &Section<'_>, reading: &mut Reading<'_>)
     let connect_timeout_s = seconds("connect_timeout_s", connect, reading);
     let first_byte_timeout_s = seconds("first_byte_timeout_s", first_byte, reading);
     let idle_timeout_s = seconds("idle_timeout_s", idle, reading);
+    let stale_timeout_s = stale_timeout_s(first_byte_timeout_s.max(idle_timeout_s), section, reading);
     let prices = section.text("prices", reading).map(|spot| spot.text.to_owned());
     let billing = section.word("billing", reading, Billing::parse).unwrap_or(Billing::PayAsYouGo);
     let fallback = section.texts("fallback", false, reading).unwrap_or_default();
@@ -206,12 +217,32 @@ pub(super) fn read(name: &str, section: &Section<'_>, reading: &mut Reading<'_>)
         connect_timeout_s,
         first_byte_timeout_s,
         idle_timeout_s,
+        stale_timeout_s,
         fallback: fallback.iter().map(|spot| spot.text.to_owned()).collect(),
         fallback_model,
         next_after_silence: after_silence.unwrap_or(false),
         prefer_billed: section.boolean("prefer_billed", false, reading),
         surfaces: surface::read(section, reading),
     })
+}
+
+/// What is waited for must not be taken for lost meanwhile.
+fn stale_timeout_s(longest: u32, section: &Section<'_>, reading: &mut Reading<'_>) -> u32 {
+    let least = longest.saturating_mul(2);
+    let given = section.integer("stale_timeout_s", reading).and_then(|n| u32::try_from(n).ok());
+    if let Some((given, entry)) = given.zip(section.get("stale_timeout_s"))
+        && given < least
+    {
+        let path = section.field("stale_timeout_s");
+        let message = format!("`{path}` is {given}, and an answer may be silent for {longest} s");
+        reading.wrong(
+            &entry.node.place,
+            path,
+            message,
+            format!("write {least} or more, or shorten what is waited for"),
+        );
+    }
+    given.unwrap_or(STALE_TIMEOUT_S.max(least))
 }
 
 fn url(spot: Spot<'_>, section: &Section<'_>, reading: &mut Reading<'_>) -> Option<String> {

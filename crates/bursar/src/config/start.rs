@@ -2,7 +2,7 @@
 
 use super::credential::single;
 use super::mistake::Mistakes;
-use super::provider::{Credentials, Provider, TIMEOUTS_S};
+use super::provider::{Credentials, Provider, STALE_TIMEOUT_S, TIMEOUTS_S};
 use super::section::Reading;
 use super::surroundings::{Environment, SecretRef, Surroundings};
 use super::vendor::{VENDORS, Vendor, ollama_base_url};
@@ -66,6 +66,7 @@ fn found(vendor: &Vendor, environment: &Environment) -> Option<Provider> {
         connect_timeout_s,
         first_byte_timeout_s,
         idle_timeout_s,
+        stale_timeout_s: STALE_TIMEOUT_S,
         fallback: Vec::new(),
         fallback_model: None,
         next_after_silence: false,

@@ -76,6 +76,15 @@ words! {
         /// Written to the operating system before the call, synced every 50 ms.
         Fast = "fast",
     }
+    /// What is kept of a request beside its record.
+    RecordLevel {
+        /// Nothing.
+        Basic = "basic",
+        /// Headers, secrets masked.
+        Headers = "headers",
+        /// Headers and bodies.
+        Full = "full",
+    }
     /// How a provider bills.
     Billing {
         /// Every token at its price.

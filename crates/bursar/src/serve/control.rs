@@ -161,10 +161,13 @@ fn tend(state: &State, mut drainer: Drainer, stopped: &watch::Receiver<bool>) {
         match state.governor.ledger().tend(state.now()) {
             Ok(tended) => {
                 for id in &tended.suspended {
-                    tracing::warn!(reservation = %id, "made no progress for ten minutes: in suspense");
+                    tracing::warn!(reservation = %id, "made no progress for too long: in suspense");
                 }
             }
             Err(error) => tracing::warn!(%error, "the ledger's upkeep failed"),
+        }
+        if let Err(error) = state.tend_token_use(state.now(), last) {
+            tracing::warn!(%error, "when tokens were last used cannot be written");
         }
         let drained = drain_all(&mut drainer);
         state.note_drained(&drainer, drained.as_ref().err().map(ToString::to_string));

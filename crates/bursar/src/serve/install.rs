@@ -123,6 +123,7 @@ fn provider(declared: &config::Provider, surroundings: &Surroundings<'_>) -> Res
             connect: seconds(declared.connect_timeout_s),
             first_byte: seconds(declared.first_byte_timeout_s),
             idle: seconds(declared.idle_timeout_s),
+            stale_s: i64::from(declared.stale_timeout_s),
         },
         fallback: declared.fallback.iter().map(|other| self::name(other)).collect::<Result<_, _>>()?,
         fallback_model: declared.fallback_model.as_deref().map(Into::into),

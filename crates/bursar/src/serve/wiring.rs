@@ -5,6 +5,7 @@ use super::control::ControlPlane;
 use super::edges::{self, EdgeError};
 use super::first_start::{FirstStartError, admin_token};
 use super::install::{InstallError, install};
+use super::keeping::{self, Keeping};
 use super::kill_watch::KillWatch;
 use super::probing::prober;
 use super::reconcile::{Difference, ReconcileError, reconcile};
@@ -126,6 +127,7 @@ pub struct Running {
     server: Server,
     control: Arc<ControlPlane>,
     kills: KillWatch,
+    keeping: Keeping,
     replies: Arc<Replies>,
     telemetry: Option<Arc<Telemetry>>,
 }
@@ -168,8 +170,17 @@ pub fn start_at(
     let ports = Ports { clock, random: Arc::new(random), observer };
     let governor = Governor::new(Directory::default(), Arc::clone(&ledger), ports);
     governor.learned().read(&records);
-    let state =
-        State::new(Arc::clone(&settings), Arc::clone(&governor), Arc::clone(&records), installed, metrics);
+    let bodies = keeping::bodies(data_dir, now);
+    let state = State::new(
+        Arc::clone(&settings),
+        Arc::clone(&governor),
+        Arc::clone(&records),
+        bodies,
+        installed,
+        metrics,
+    );
+    state.watch_by(Arc::clone(&watcher));
+    keeping::set_rules(config, &state);
     state.alerts.set_channels(channels(config, surroundings)?);
     state.probe_by(prober(edges::proxies(surroundings)?).map_err(StartError::from)?);
     state.publish()?;
@@ -184,6 +195,7 @@ pub fn start_at(
     let replies = Replies::start(Arc::clone(&state.settings), sealer).map_err(ServeError::Thread)?;
     state.repeat_by(Arc::clone(&replies));
     let kills = KillWatch::start(&state, data_dir).map_err(ServeError::Thread)?;
+    let keeping = Keeping::start(&state, config.retention.tend_s).map_err(ServeError::Thread)?;
     let control = ControlPlane::start(&state, drainer).map_err(ServeError::Thread)?;
 
     let (listener, address) = listen(config.server.listen)?;
@@ -225,6 +237,7 @@ pub fn start_at(
         server,
         control,
         kills,
+        keeping,
         replies,
         telemetry,
     })
@@ -243,6 +256,7 @@ pub fn reload(config: &Config, surroundings: &Surroundings<'_>, state: &State) -
     reconcile(&state.settings, config, surroundings, &random, now)?;
     state.installed.store(Arc::new(installed));
     state.throttle.set_rules(throttle_rules(config));
+    keeping::set_rules(config, state);
     state.alerts.set_channels(channels);
     Ok(())
 }
@@ -284,6 +298,7 @@ impl Running {
         self.control.shutdown();
         self.replies.shutdown();
         self.kills.shutdown();
+        self.keeping.shutdown();
         if let Err(error) = self.state.tend_kills() {
             tracing::error!(%error, "the last changes of kill switches are not in the audit trail");
         }

@@ -210,6 +210,11 @@ impl House {
         self.data.path().join("data")
     }
 
+    /// Changes the configuration of the next start.
+    pub(crate) fn change(&mut self, change: impl FnOnce(String) -> String) {
+        self.text = change(std::mem::take(&mut self.text));
+    }
+
     /// Starts Bursar again on what the last one left.
     pub(crate) fn start_again(&mut self) {
         let running = start(&self.text, &self.clock);

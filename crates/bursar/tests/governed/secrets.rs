@@ -25,12 +25,27 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_on_disk_in_logs_or_in_records() {
+    nothing_leaks("").await;
+}
+
+/// What is said is kept then, in files of its own: prompts there and nowhere else, keys nowhere at all.
+///
+/// Rules: S4-21, S4-22.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_kept_with_what_was_said() {
+    nothing_leaks("[records]\nlevel = \"full\"\n").await;
+}
+
+/// Uses every secret there is in every way there is, and looks for it everywhere.
+async fn nothing_leaks(records: &str) {
+    let keeps_bodies = !records.is_empty();
     let mock = bursar_mock::Mock::start(priced()).await.unwrap();
     let mut process = Process::new(&mock);
     // One channel takes alerts, the other is not there: its problem is noted again and again.
     let receiver = Receiver::start(&[]).await;
     let references = tempfile::TempDir::new().unwrap();
     let mut config = std::fs::read_to_string(process.config()).unwrap();
+    config.push_str(records);
     for (name, base) in [("taken", receiver.base.as_str()), ("lost", "http://127.0.0.1:1")] {
         let (url, secret) = (references.path().join(name), references.path().join("signing"));
         std::fs::write(&url, format!("{base}/{CHANNEL}")).unwrap();
@@ -57,7 +72,11 @@ async fn no_secret_is_on_disk_in_logs_or_in_records() {
 
     let mut prompt = chat(5, false);
     prompt["messages"][0]["content"] = json!(PROMPT);
+    // Somebody pastes keys into a prompt.
+    let mut pasted = chat(5, false);
+    pasted["messages"][0]["content"] = json!(format!("my keys: {first}, {second} and {GIVEN}"));
     let bodies = [
+        pasted,
         chat(5, false),
         chat(5, true),
         asking("status=503", false),
@@ -78,7 +97,7 @@ async fn no_secret_is_on_disk_in_logs_or_in_records() {
     let mut shown = Vec::new();
     for _ in 0..100 {
         let requests = process.admin("GET", "/requests?limit=100", &Value::Null).await;
-        let done = requests["items"].as_array().is_some_and(|items| items.len() >= 24);
+        let done = requests["items"].as_array().is_some_and(|items| items.len() >= 28);
         shown = vec![requests];
         if done {
             break;
@@ -97,6 +116,12 @@ async fn no_secret_is_on_disk_in_logs_or_in_records() {
         shown.push(process.admin("GET", path, &Value::Null).await);
     }
     let token = process.token();
+    if keeps_bodies {
+        let details = said(&process, &shown[0], 28).await;
+        assert!(details.contains(PROMPT) && details.contains("[redacted]"), "{details}");
+        // Who asks for a prompt is shown it; the rest is looked for in it as anywhere.
+        shown.push(Value::String(details.replace(PROMPT, "")));
+    }
     process.kill();
 
     let secrets = [
@@ -121,12 +146,34 @@ async fn no_secret_is_on_disk_in_logs_or_in_records() {
         let bytes = std::fs::read(&file).unwrap();
         let texts: Vec<&[u8]> = bytes.split(|byte| *byte == 0).filter(|text| text.len() > 16).collect();
         for (what, secret) in secrets {
+            let in_bodies = file.parent().is_some_and(|folder| folder.ends_with("bodies"));
+            if what == "prompt" && in_bodies {
+                continue;
+            }
             let own = what == "admin token" && file.ends_with("admin-token");
             let is_in = |text: &&[u8]| text.windows(secret.len()).any(|part| part == secret.as_bytes());
             assert_eq!(texts.iter().any(is_in), own, "the {what} in {}", file.display());
         }
     }
     assert!(std::fs::metadata(process.folder.path().join("log-1")).unwrap().len() > 0, "nothing was logged");
+}
+
+/// What was kept of `count` of these requests, once it is written.
+async fn said(process: &Process, requests: &Value, count: usize) -> String {
+    let ids: Vec<&str> =
+        requests["items"].as_array().unwrap().iter().filter_map(|item| item["id"].as_str()).collect();
+    for _ in 0..100 {
+        let mut details = Vec::new();
+        for id in &ids {
+            let detail = process.admin("GET", &format!("/requests/{id}/body"), &Value::Null).await;
+            details.extend(detail["request_body"].is_object().then(|| detail.to_string()));
+        }
+        if details.len() >= count {
+            return details.join("\n");
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("not {count} of {} requests were kept", ids.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,8 @@
 //! Files that are right, and the configuration they mean.
 
 use super::super::{
-    Credentials, Durability, Hold, KeyIdentity, KeyKind, Mode, Period, RefusalStatus, SecretRef, Suspense,
-    Threshold, UnknownModelPolicy,
+    Credentials, Durability, Hold, KeyIdentity, KeyKind, Mode, Period, RecordLevel, RefusalStatus, SecretRef,
+    Suspense, Threshold, UnknownModelPolicy,
 };
 use super::{environment, read, read_with};
 use crate::config::{Config, Surroundings};
@@ -90,6 +90,14 @@ idle_after = "2h"
 [throttle]
 enabled = true
 engage_ratio = "1.2"
+
+[records]
+level = "headers"
+project_levels = ["alpha=full"]
+secret_headers = ["X-Session"]
+
+[retention]
+records_d = 400
 "#;
 
 #[test]
@@ -127,6 +135,17 @@ fn a_whole_file_is_read() {
     assert!(matches!(key.identity, KeyIdentity::Hash(hash) if hash[31] == 1));
     assert_eq!((key.kind, key.attributes.len()), (KeyKind::Member, 2));
     assert_eq!(key.expires_at.unwrap().to_string(), "2027-01-01T00:00:00Z");
+
+    let records = &config.records;
+    assert_eq!(
+        (records.enabled, records.level, records.max_body_bytes),
+        (true, RecordLevel::Headers, 1_048_576)
+    );
+    assert_eq!(records.project_levels["alpha"], RecordLevel::Full);
+    assert_eq!(records.secret_headers, ["x-session"]);
+    let kept = config.retention;
+    assert_eq!((kept.records_d, kept.bodies_plain_d, kept.bodies_d), (400, 7, 90));
+    assert_eq!((kept.headers_d, kept.audit_d, kept.tend_s), (90, 30, 3_600));
 }
 
 /// Rules: S0-18, S1-04.

@@ -79,6 +79,10 @@ fn providers() {
             "[providers.openai]\ncredential = \"client\"\nfallback = [\"gemini\"]\n[providers.gemini]\ncredential = \"client\"\nfallback = [\"groq\"]\n[providers.groq]\ncredential = \"client\"\nfallback = [\"openai\"]",
         ),
         ("a timeout as text", "[providers.openai]\ncredential = \"client\"\nidle_timeout_s = \"5 min\""),
+        (
+            "lost before it is given up",
+            "[providers.openai]\ncredential = \"client\"\nfirst_byte_timeout_s = 900\nstale_timeout_s = 600",
+        ),
     ]));
 }
 
@@ -246,6 +250,23 @@ fn throttle() {
         ("a ratio as a number", "[throttle]\nengage_ratio = 1.1"),
         ("unknown projection", "[throttle]\nprojection = \"calendar\""),
         ("too many percent", "[throttle]\nmin_spend_pct = 101"),
+    ]));
+}
+
+#[test]
+fn records_and_retention() {
+    insta::assert_snapshot!(page(&[
+        ("unknown level, nearly right", "[records]\nlevel = \"header\""),
+        ("unknown field, nearly right", "[records]\nredact_field = [\"password\"]"),
+        ("records switched off by a word", "[records]\nenabled = \"off\""),
+        ("a project without its level", "[records]\nproject_levels = [\"alpha\"]"),
+        ("a project with a level that there is not", "[records]\nproject_levels = [\"alpha=all\"]"),
+        ("a body larger than is ever kept", "[records]\nmax_body_bytes = 100_000_000"),
+        ("a pattern that takes out everything", "[records]\nredact_patterns = [\"cust-*\", \"**\"]"),
+        ("a field without a name", "[records]\nredact_fields = [\"\"]"),
+        ("days as text", "[retention]\nbodies_d = \"90 days\""),
+        ("an audit trail that is gone at once", "[retention]\naudit_d = 1"),
+        ("the retention of something else", "[retention]\nrollups_d = 30"),
     ]));
 }
 
