@@ -169,7 +169,7 @@ impl State {
     pub fn reload(&self) -> Result<u64, String> {
         let reload = self.reload.get().ok_or("this process has no configuration to read again")?;
         let done = reload(self).and_then(|()| self.publish().map_err(|error| error.to_string()));
-        self.reloaded.lock().clone_from(&done.as_ref().err().cloned());
+        *self.reloaded.lock() = done.as_ref().err().cloned();
         done?;
         Ok(self.revision.load(Ordering::Acquire))
     }

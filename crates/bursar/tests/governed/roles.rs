@@ -187,6 +187,7 @@ async fn a_member_sees_nothing_of_another() {
 
         for path in [
             "/requests",
+            "/requests/watch?cursor=0-1",
             "/keys",
             "/usage",
             "/usage?by=user,key",
@@ -215,7 +216,12 @@ async fn a_member_sees_nothing_of_another() {
             // The admin is told of bob where rows of people are listed: the filter is what hides him.
             if matches!(
                 path,
-                "/requests" | "/keys" | "/usage?by=user,key" | "/usage/top?by=user" | "/export/jsonl"
+                "/requests"
+                    | "/requests/watch?cursor=0-1"
+                    | "/keys"
+                    | "/usage?by=user,key"
+                    | "/usage/top?by=user"
+                    | "/export/jsonl"
             ) {
                 assert!(whole.contains("bob"), "{path}: {whole}");
                 assert!(body.contains("ann"), "{who} {path}: {body}");

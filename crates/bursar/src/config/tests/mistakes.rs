@@ -36,6 +36,16 @@ fn server_and_ledger() {
 }
 
 #[test]
+fn log_and_telemetry() {
+    insta::assert_snapshot!(page(&[
+        ("no filter", "[log]\nlevel = \"info,bursar_gateway=loud\""),
+        ("unknown word, nearly right", "[log]\nformat = \"jsn\""),
+        ("no URL", "[telemetry]\nendpoint = \"127.0.0.1:4318\""),
+        ("a secret in the file", "[telemetry]\nauthorization = \"Bearer abc\""),
+    ]));
+}
+
+#[test]
 fn providers() {
     insta::assert_snapshot!(page(&[
         ("nothing said about an unknown vendor", "[providers.acme]\n"),

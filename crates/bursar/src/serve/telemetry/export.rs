@@ -304,10 +304,10 @@ fn http() -> Result<Http, rustls::Error> {
         .https_or_http()
         .enable_all_versions()
         .wrap_connector(tcp);
-    let client = Client::builder(TokioExecutor::new());
-    Ok({ client }
+    let client = Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
         .pool_max_idle_per_host(1)
-        .build(https))
+        .build(https);
+    Ok(client)
 }
