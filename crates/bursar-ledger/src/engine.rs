@@ -9,6 +9,7 @@ mod judge;
 mod paging;
 mod policy;
 mod reserve;
+mod restore;
 mod settle;
 mod snapshot;
 mod standings;
@@ -27,6 +28,7 @@ use crate::slab::{Slab, Slot};
 use crate::variant::Variant;
 use bursar_core::{ReservationId, Timestamp};
 use hashbrown::{HashMap, HashTable};
+use restore::Restoring;
 use state::{BudgetSlot, Reservation, Window};
 use std::collections::{HashSet, VecDeque};
 
@@ -72,6 +74,8 @@ pub struct Engine {
     grants: Grants,
     /// Whether any budget ever had another policy for holds than the worst case.
     has_lenient: bool,
+    /// While a snapshot is being taken in.
+    restoring: Option<Box<Restoring>>,
     #[cfg(feature = "wrong-variants")]
     variant: Option<Variant>,
 }
@@ -112,6 +116,7 @@ impl Engine {
             page_epoch: 0,
             grants: Grants::Whole,
             has_lenient: false,
+            restoring: None,
             #[cfg(feature = "wrong-variants")]
             variant: None,
         }
