@@ -11,7 +11,6 @@ use crate::slab::Slot;
 use crate::variant::Variant;
 use crate::window::{WindowId, WindowImage};
 use bursar_core::{Charge, ReservationId, Timestamp};
-use hashbrown::hash_table::Entry as TableEntry;
 use smallvec::SmallVec;
 
 /// Why an entry does not follow from the entries before it.
@@ -163,14 +162,10 @@ impl Engine {
         if self.is_finished(reserved.id) {
             return Err(ReplayError::ReservationTwice);
         }
-        let same =
-            |slot: &Slot| !forgets && reservations.get(*slot).is_some_and(|open| open.id == reserved.id);
-        let rehash = |slot: &Slot| reservations.get(*slot).map_or(0, |open| seed.of_reservation(open.id));
+        let same = |slot: Slot| !forgets && reservations.get(slot).is_some_and(|open| open.id == reserved.id);
         // One probe for both questions: a million of these are a recovery.
-        let place = match self.reservation_slots.entry(seed.of_reservation(reserved.id), same, rehash) {
-            TableEntry::Occupied(_) => return Err(ReplayError::ReservationTwice),
-            TableEntry::Vacant(place) => place,
-        };
+        let place = self.reservation_slots.vacant(seed.of_reservation(reserved.id), same);
+        let place = place.ok_or(ReplayError::ReservationTwice)?;
         let slot = self.reservations.insert(Reservation {
             id: reserved.id,
             state,
@@ -308,10 +303,7 @@ impl Engine {
     fn close(&mut self, id: ReservationId, state: State) -> Result<Reservation, ReplayError> {
         let slot = self.open_in(id, state)?;
         self.set_alarm(slot, None);
-        if let Ok(entry) = self.reservation_slots.find_entry(self.seed.of_reservation(id), |own| *own == slot)
-        {
-            entry.remove();
-        }
+        self.reservation_slots.remove(self.seed.of_reservation(id), slot);
         self.reservations.remove(slot).ok_or(ReplayError::Reservation)
     }
     /// Sets or clears the alarm of a reservation.

@@ -96,17 +96,17 @@ impl Engine {
         state: State,
         until: Option<Timestamp>,
     ) -> Result<(), ReplayError> {
+        let live = match state {
+            State::Live if until.is_some() => true,
+            State::Suspense => false,
+            State::Live | State::Settled | State::Released => return Err(ReplayError::Image),
+        };
         let slots = self.slots_of(&reserved.windows)?;
         for slot in &slots {
             let window = self.windows.get_mut(*slot).ok_or(ReplayError::Window)?;
             window.open += 1;
             let part = window.part(&reserved.hold);
-            let claim = match state {
-                State::Live if until.is_some() => (part, 0),
-                State::Suspense => (0, part),
-                State::Live | State::Settled | State::Released => return Err(ReplayError::Image),
-            };
-            self.claim(*slot, claim)?;
+            self.claim(*slot, if live { (part, 0) } else { (0, part) })?;
         }
         self.insert_reservation(reserved, slots, state, until)
     }

@@ -227,6 +227,30 @@ fn a_snapshot_knows_no_other_states() {
         _ => false,
     };
     assert_eq!(changed(&world, both).err(), refused, "open and finished");
+    // Nor of one that is in no window at all.
+    let of_nothing = pieces(&world).into_iter().map(|piece| match piece {
+        Image::Reservation { mut reserved, state, until } => {
+            reserved.windows.clear();
+            Image::Reservation { reserved, state, until }
+        }
+        Image::Window(mut image) => {
+            (image.held, image.suspense) = (0, 0);
+            Image::Window(image)
+        }
+        other => other,
+    });
+    let of_nothing: Vec<Image> = of_nothing.collect();
+    restore(of_nothing.clone()).unwrap();
+    for (wrong, never) in [(State::Live, true), (State::Settled, false), (State::Released, false)] {
+        let mut pieces = of_nothing.clone();
+        for piece in &mut pieces {
+            if let Image::Reservation { state, until, .. } = piece {
+                *state = wrong;
+                *until = until.filter(|_| !never);
+            }
+        }
+        assert_eq!(restore(pieces).err(), refused, "{wrong:?} in no window");
+    }
 }
 
 #[test]
