@@ -52,6 +52,27 @@ for body in "$data"/wire/d*; do
     seed strip '\020\003' "$body" strip
     case $body in *.json) seed json '\020\003' "$body" json && seed frames '\020\003\001' "$body" frames ;; esac
 done
+# The same bodies, compressed.
+mkdir -p "$here/corpus/encoded"
+for body in "$data"/wire/d*_anthropic_*; do
+    case $body in *.request.json) continue ;; esac
+    { printf '\000\020\003\000'; gzip -c "$body"; } >"$here/corpus/encoded/$(basename "$body").gzip"
+done
+# Targets and headers as clients send them.
+mkdir -p "$here/corpus/route"
+number=0
+while read -r target; do
+    number=$((number + 1))
+    printf '%s\nauthorization: Bearer k\nx-api-key: k\nconnection: x-hop\nx-hop: 1\n' "$target" >"$here/corpus/route/$number"
+done <<'END'
+/v1/chat/completions
+/k/key/v1/responses?beta=true
+/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse&key=k
+/v1/models/a%2Fb:generateContent?%6bey=k
+/v1/images/generations
+/v1/files/../chat/completions
+/v1/messages/batches/b/results
+END
 # Requests: the format's number (ApiFormat::ALL) before the body that was sent.
 for body in "$data"/wire/d*.request.json; do
     case $body in *anthropic_*) format='\004' ;; *gemini_*) format='\005' ;; *ollama_*) format='\007' ;; *responses*) format='\002' ;; *) format='\000' ;; esac

@@ -28,8 +28,10 @@ from lib.upstreams import Mock  # noqa: E402
 ROOT = os.path.dirname(os.path.dirname(installs.HERE))
 CASES = ("answer", "tools", "error", "refusal", "abort")
 SECONDS = 120
+# Codex asks for the provider's own web search unless told not to, and sets no cap on its uses.
 CODEX = """model = "gpt-5"
 model_provider = "gateway"
+{search}
 [model_providers.gateway]
 name = "gateway"
 base_url = "{base}/v1"
@@ -41,9 +43,12 @@ wire_api = "responses"
 class Agent:
     """One tool: how it is set up and called, and what it says of the usage it saw."""
 
-    def __init__(self, name, binary):
+    def __init__(self, name, binary, cases=CASES):
         self.name = name
         self.binary = binary
+        self.cases = cases
+        # Whether the tool is left to ask for what it asks for by default.
+        self.as_it_comes = False
 
     def claude(self, base, key, home, prompt):
         env = {
@@ -53,7 +58,8 @@ class Agent:
         return ["claude", "-p", prompt, "--model", "claude-sonnet-4-5", "--output-format", "json"], env
 
     def codex(self, base, key, home, prompt):
-        write(os.path.join(home, ".codex", "config.toml"), CODEX.format(base=base))
+        search = "" if self.as_it_comes else 'web_search = "disabled"'
+        write(os.path.join(home, ".codex", "config.toml"), CODEX.format(base=base, search=search))
         command = ["codex", "exec", "--skip-git-repo-check", "--sandbox", "read-only", "--json", prompt]
         return command, {"BURSAR_KEY": key}
 
@@ -77,7 +83,11 @@ class Agent:
         )
 
 
-AGENTS = [Agent("Claude Code", "claude"), Agent("Codex", "codex"), Agent("Gemini CLI", "gemini")]
+AGENTS = [
+    Agent("Claude Code", "claude"),
+    Agent("Codex", "codex", (*CASES, "hosted_tool")),
+    Agent("Gemini CLI", "gemini"),
+]
 
 
 def write(path, text):
@@ -103,7 +113,9 @@ class Bench:
         if self.through_bursar:
             after = self._books()
             spent, bill = after[0] - before[0], after[1] - before[1]
-            must(spent >= bill if case == "abort" else spent == bill, f"settled {spent} for a bill of {bill}")
+            exact = spent == bill
+            # What another project spends is not on these books.
+            must(spent >= bill if case == "abort" else exact or case == "hosted_tool", f"settled {spent} for a bill of {bill}")
 
     def case_answer(self):
         said, code = self._say(self.upstream.usage_prompt)
@@ -147,6 +159,24 @@ class Bench:
         line = self.upstream.last_line()
         must(line["ending"] == "disconnected", f"the provider was not told: {line}")
 
+    def case_hosted_tool(self):
+        """What may be used without a cap has no bound: a budget that promises never to be overspent refuses it."""
+        if not self.through_bursar:
+            raise Skipped("nothing refuses without a gateway")
+        reached = self.upstream.received()
+        self.agent.as_it_comes = True
+        try:
+            said, code = self._say(self.upstream.usage_prompt)
+            posts = self._posts()
+            refused = self.upstream.received() == reached
+            held_as_usual, passed = self._say(self.upstream.usage_prompt, self.gateway.estimating_key)
+        finally:
+            self.agent.as_it_comes = False
+        must(passed == 0, f"a budget that holds an estimate refuses it: {held_as_usual[-500:]}")
+        must(code != 0 and "E-BUDGET-018" in said and "hosted tool" in said, f"no refusal: {said[-500:]}")
+        must(len(posts) == 1, f"a refusal caused {len(posts)} requests")
+        must(refused, "a refused request reached the provider")
+
     def _start(self, prompt, key):
         self.tap.take()
         return self.agent.start(self.tap.url, key, self.home, prompt)
@@ -179,7 +209,7 @@ def main():
     report = Report()
     if reason := installs.node_missing(installs.NODE_OF_AIMOCK):
         for agent in AGENTS:
-            report.line(agent.name, "", [report.skip(case, reason) for case in CASES])
+            report.line(agent.name, "", [report.skip(case, reason) for case in agent.cases])
         return report.end()
     binary = os.environ.get("BURSAR_BIN", os.path.join(ROOT, "target", "debug", "bursar"))
     mock = [os.environ["BURSAR_MOCK_BIN"]] if "BURSAR_MOCK_BIN" in os.environ else [binary, "mock"]
@@ -192,7 +222,7 @@ def main():
                 if options.only in agent.name:
                     tap = Tap(gateway.port)
                     bench = Bench(agent, tap, gateway, upstream, os.path.join(folder, agent.binary))
-                    words = [report.case(agent.name, case, bench.run) for case in CASES]
+                    words = [report.case(agent.name, case, bench.run) for case in agent.cases]
                     report.line(agent.name, upstream.name, words)
                     tap.close()
         finally:

@@ -110,6 +110,7 @@ const TABLE: &[Rule] = &[
     post("/providers/{name}/credentials/{credential}/rotate", NOBODY_ELSE, About::Platform),
     post("/providers/{name}/test", NOBODY_ELSE, About::Platform),
     post("/reload", NOBODY_ELSE, About::Platform),
+    get("/requests/watch", EVERYONE, About::Filter),
     get("/requests", EVERYONE, About::Filter),
     get("/requests/{id}", EVERYONE, About::Request),
     post("/reservations", NOBODY_ELSE, About::Platform),

@@ -26,7 +26,9 @@ mod tokens;
 mod usage;
 mod usage_reports;
 mod users;
+mod watch;
 
+pub(crate) use budgets::WouldHaveRefused;
 pub use probe::{Probe, Probed};
 
 use crate::state::State;
@@ -67,6 +69,7 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(kill::routes())
         .merge(simulate::routes())
         .merge(requests::routes())
+        .merge(watch::routes())
         .merge(export::routes())
         .merge(usage::routes())
         .merge(reservations::routes())

@@ -1,13 +1,18 @@
 //! Draining: the journal's entries become records, roll-ups and totals of keys, exactly once and in order.
 
 use crate::alert::of_entries;
+use crate::feed::Feed;
+use crate::metrics::Metrics;
 use crate::observer::Watcher;
+use crate::state::State as ControlState;
 use bursar_core::{Attribute, Timestamp, Usd};
 use bursar_ledger::{Entry, State};
 use bursar_store::journal::Seq;
 use bursar_store::ledger::{DrainError as JournalDrainError, Drained, Ledger};
 use bursar_store::records::{Record, Records, RecordsError, Status};
 use bursar_store::settings::{AlertSource, KeyId, KeyUse, Settings, SettingsError};
+
+mod shadow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -42,6 +47,8 @@ pub struct Drainer {
     /// Up to here totals of keys were added before this start: a batch may be cut differently after it.
     counted: Seq,
     batches: u32,
+    feed: Option<Arc<Feed>>,
+    metrics: Option<Arc<Metrics>>,
 }
 
 impl Drainer {
@@ -60,7 +67,33 @@ impl Drainer {
         let counted = Seq::new(settings.totals_floor()?);
         let alerted = settings.alert_cursor(AlertSource::Journal)?;
         let alerted = Seq::new(u64::try_from(alerted).unwrap_or(0));
-        Ok(Self { ledger, records, settings, watcher, next: floor.next(), alerted, counted, batches: 0 })
+        Ok(Self {
+            ledger,
+            records,
+            settings,
+            watcher,
+            next: floor.next(),
+            alerted,
+            counted,
+            batches: 0,
+            feed: None,
+            metrics: None,
+        })
+    }
+
+    /// Tells whoever watches requests, and counts what was billed above its hold.
+    #[must_use]
+    pub fn telling(mut self, state: &ControlState) -> Self {
+        (self.feed, self.metrics) = (Some(Arc::clone(&state.feed)), Some(Arc::clone(&state.metrics)));
+        self
+    }
+    /// Up to here everything is drained.
+    pub(crate) const fn upto(&self) -> Seq {
+        self.next.before()
+    }
+    /// Records that were given up.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.watcher.dropped()
     }
 
     /// Drains what is there now; whether there may be more at once. Blocks on the disk.
@@ -71,6 +104,9 @@ impl Drainer {
         let waiting = self.watcher.take();
         if !waiting.is_empty() {
             self.records.put(&waiting)?;
+            if let Some(feed) = &self.feed {
+                feed.push(&waiting);
+            }
         }
         self.note_refusals()?;
         let drained = self.ledger.drain(self.next, BATCH)?;
@@ -96,14 +132,28 @@ impl Drainer {
         // Before the records: what is drained once is not looked at again.
         self.note_alerts(&drained)?;
         self.records.drain(&batch, drained.upto)?;
+        self.tell(&drained, &batch);
         let totals: Vec<KeyUse> = totals.into_values().collect();
-        self.settings.add_totals(&totals, drained.upto.number())?;
+        let shadows = shadow::of_entries(&self.ledger, &drained.entries, self.counted);
+        self.settings.add_totals(&totals, &shadows, drained.upto.number())?;
         self.next = drained.upto.next();
         self.batches += 1;
         if self.batches >= CHECKPOINT_EVERY {
             self.checkpoint()?;
         }
         Ok(full)
+    }
+
+    fn tell(&self, drained: &Drained, batch: &[(Seq, Record)]) {
+        if let Some(feed) = &self.feed {
+            feed.push(batch.iter().map(|(_, record)| record));
+        }
+        let Some(metrics) = &self.metrics else { return };
+        for (_, entry) in &drained.entries {
+            if let Entry::Settled(settled) = entry {
+                metrics.overage(settled.charge.list.saturating_sub(settled.hold.list));
+            }
+        }
     }
 
     /// Writes what refusals tell. What cannot be written waits.

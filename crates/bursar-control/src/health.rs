@@ -1,8 +1,12 @@
 //! `/livez`, `/readyz`, `/health`: whether the process lives, and whether it can take priced requests.
 
+mod checks;
+
+pub use checks::{Check, CheckState, MoreChecks};
+
 use crate::state::State;
 use axum::Json;
-use axum::extract::State as Shared;
+use axum::extract::{RawQuery, State as Shared};
 use axum::http::StatusCode;
 use serde::Serialize;
 use std::sync::Arc;
@@ -16,6 +20,9 @@ pub(crate) struct Readiness {
     providers: usize,
     budgets: usize,
     throttle: ThrottleAge,
+    /// Each check by name, where `?verbose` asks for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checks: Option<Vec<Check>>,
 }
 
 /// How old the states of throttles are.
@@ -33,18 +40,24 @@ pub(crate) async fn livez() -> &'static str {
     "ok\n"
 }
 
-pub(crate) async fn readyz(Shared(state): Shared<Arc<State>>) -> (StatusCode, Json<Readiness>) {
+pub(crate) async fn readyz(
+    Shared(state): Shared<Arc<State>>,
+    RawQuery(query): RawQuery,
+) -> (StatusCode, Json<Readiness>) {
+    let asked = query.unwrap_or_default();
+    let verbose = asked.split('&').any(|pair| matches!(pair, "verbose" | "verbose=true" | "verbose=1"));
     let ledger = state.governor.ledger();
     let down = ledger.down();
     let budgets = ledger.look(|engine| engine.budgets().count()).unwrap_or(0);
     let directory = state.governor.directory();
     let readiness = Readiness {
-        ready: down.is_none(),
+        ready: down.is_none() && !state.governor.kills().is_unknown(state.now()),
         ledger: down.as_ref().map_or_else(|| "writable".to_owned(), ToString::to_string),
         revision: directory.revision,
         providers: directory.providers.len(),
         budgets,
         throttle: throttle(&state),
+        checks: verbose.then(|| checks::all(&state)),
     };
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness))

@@ -2,6 +2,7 @@
 
 use crate::alert::Refusals;
 use crate::metrics::Metrics;
+use crate::request_log;
 use bursar_govern::kill::KillEvent;
 use bursar_govern::ports::Observer;
 use bursar_govern::record;
@@ -56,6 +57,7 @@ impl Observer for Watcher {
     }
     fn ended(&self, story: &Story) {
         self.metrics.count(story);
+        request_log::write(story);
         self.refusals.hear(story);
         if story.journalled {
             return;

@@ -9,11 +9,15 @@ use bursar_govern::{Directory, Governor};
 use bursar_ledger::Outcome;
 use bursar_store::records::Records;
 use bursar_store::settings::{BudgetRow, Change, ManagedBy, Settings, SettingsError, Stamp};
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::alert::AlertDesk;
 use crate::api::Probe;
+use crate::drained::DrainMarks;
+use crate::feed::Feed;
+use crate::health::MoreChecks;
 use crate::kill::KillDesk;
 use crate::metrics::Metrics;
 use crate::throttle::{House, Throttler};
@@ -39,6 +43,10 @@ pub struct State {
     reload: OnceLock<Reload>,
     pub(crate) replies: OnceLock<Arc<Replies>>,
     pub(crate) probe: OnceLock<Probe>,
+    pub(crate) feed: Arc<Feed>,
+    pub(crate) drained: DrainMarks,
+    pub(crate) reloaded: Mutex<Option<String>>,
+    pub(crate) checks: OnceLock<MoreChecks>,
 }
 
 /// Reads the configuration again and brings settings and providers in line with it; what is wrong, in words.
@@ -68,6 +76,7 @@ impl State {
         installed: Installed,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
+        let epoch = u64::try_from(governor.now().micros()).unwrap_or(0);
         Arc::new(Self {
             settings,
             governor,
@@ -81,6 +90,10 @@ impl State {
             reload: OnceLock::new(),
             replies: OnceLock::new(),
             probe: OnceLock::new(),
+            feed: Arc::new(Feed::new(epoch)),
+            drained: DrainMarks::default(),
+            reloaded: Mutex::default(),
+            checks: OnceLock::new(),
         })
     }
     /// Now, by the governor's clock.
@@ -106,14 +119,25 @@ impl State {
             tracing::error!("the way to ask providers was set before");
         }
     }
+    /// Sets what else readiness asks; the first one counts.
+    pub fn check_by(&self, checks: MoreChecks) {
+        if self.checks.set(checks).is_err() {
+            tracing::error!("what else readiness asks was set before");
+        }
+    }
+    /// Sends away who watches requests: the process ends.
+    pub fn end_watching(&self) {
+        self.feed.close();
+    }
     /// Reads the configuration again. A configuration with mistakes leaves the old one in force.
     ///
     /// # Errors
     /// What is wrong, in words; also when this process has no configuration to read.
     pub fn reload(&self) -> Result<u64, String> {
         let reload = self.reload.get().ok_or("this process has no configuration to read again")?;
-        reload(self)?;
-        self.publish().map_err(|error| error.to_string())?;
+        let done = reload(self).and_then(|()| self.publish().map_err(|error| error.to_string()));
+        self.reloaded.lock().clone_from(&done.as_ref().err().cloned());
+        done?;
         Ok(self.revision.load(Ordering::Acquire))
     }
     /// Makes a change and lets the data plane see it.

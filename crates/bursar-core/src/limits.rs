@@ -20,6 +20,9 @@ pub const HEADER_BYTES_MAX: usize = 64 * 1024;
 pub const EVENT_BYTES_MAX: usize = 1024 * 1024;
 /// Seconds without progress after which a reservation expires into suspense (DESIGN section 4).
 pub const RESERVATION_TTL_S: i64 = 600;
+/// Seconds after which a stream that goes on renews its reservation: ten times before it would expire, and one journal entry
+/// a minute.
+pub const PROGRESS_EVERY_S: i64 = 60;
 /// Attempts of one request: fallback chains are short, and each attempt may cost money.
 pub const ATTEMPTS_MAX: u16 = 8;
 /// Rows of one page of a list.

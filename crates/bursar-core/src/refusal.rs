@@ -1,7 +1,7 @@
 //! A refusal: a deliberate no with numbers in it. Codes are API; their statuses stand in one table.
 
 use crate::amount::Measure;
-use crate::attribute::{Attribute, Scope};
+use crate::attribute::{Attribute, Scope, Value};
 use crate::id::RequestId;
 use crate::time::Timestamp;
 use std::fmt;
@@ -165,6 +165,8 @@ pub struct Blocking {
     pub measure: Measure,
     /// The window's scope.
     pub scope: Scope,
+    /// The values of the budget's `per` attributes, in their order. Records do not keep them.
+    pub per: Vec<Option<Value>>,
     /// Start of the window; absent for `total`.
     pub starts_at: Option<Timestamp>,
     /// End of the window; absent for `total`.

@@ -33,6 +33,23 @@ pub struct Told {
     pub cost: Option<Usd>,
 }
 
+impl Told {
+    /// What every head tells; the rest is added.
+    pub(crate) fn new(request_id: RequestId, provider: &str) -> Self {
+        Self {
+            request_id,
+            provider: provider.to_owned(),
+            model: String::new(),
+            fallback: None,
+            remaining: None,
+            output_limit: None,
+            warnings: Vec::new(),
+            rate_limits: Vec::new(),
+            cost: None,
+        }
+    }
+}
+
 /// A short plain text.
 #[must_use]
 pub fn text(status: StatusCode, text: &str) -> Answer {
@@ -40,6 +57,11 @@ pub fn text(status: StatusCode, text: &str) -> Answer {
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
+}
+
+/// What nobody waits for any more.
+pub(crate) fn abandoned() -> Answer {
+    text(StatusCode::INTERNAL_SERVER_ERROR, "the request was abandoned\n")
 }
 
 /// A known path with another method.

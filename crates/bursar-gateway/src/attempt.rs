@@ -11,6 +11,7 @@ use crate::intake::Body;
 use crate::refusal;
 use crate::request::{self, BuildError};
 use crate::stream::GovernedStream;
+use crate::trace;
 use crate::upstream::UpstreamError;
 use bursar_core::{Code, Refusal, RequestId};
 use bursar_govern::admit::Admitted;
@@ -77,7 +78,7 @@ pub(crate) async fn send(
     let limit = output_limit.map(|lowered| lowered.limit);
     let upstream =
         request::build(&errand.route, &errand.facts, &errand.parts, body, deployment, credential, limit);
-    let upstream = match upstream {
+    let mut upstream = match upstream {
         Ok(upstream) => upstream,
         Err(error) => {
             let code = match error {
@@ -93,6 +94,9 @@ pub(crate) async fn send(
             );
         }
     };
+    if let Some(story) = reservation.story() {
+        trace::pass_on(story, upstream.headers_mut());
+    }
     let told = Told {
         request_id,
         provider: deployment.provider.name.to_string(),
@@ -195,11 +199,13 @@ async fn pass(
             Collected::Broken(chunks, by) => {
                 chunks.iter().for_each(|chunk| meter.feed(chunk));
                 let message = format!("the provider {}'s answer broke off", deployment.provider.name);
-                let story = sent.broken(&meter.finish(), by);
-                return fail(story, Code::UpstreamUnreachable, told.request_id, &message, errand);
+                let refusal = Refusal::new(Code::UpstreamUnreachable, told.request_id, message);
+                note(&mut sent, &refusal, errand);
+                return fail(sent.broken(&meter.finish(), by), refusal, errand);
             }
             Collected::Cut(chunks, by) => {
                 chunks.iter().for_each(|chunk| meter.feed(chunk));
+                note(&mut sent, &by.refusal(told.request_id), errand);
                 let story = sent.broken(&meter.finish(), BrokenBy::Us(by.as_str()));
                 return Tried::Answered(cut_off(errand, story, told.request_id, &by));
             }
@@ -211,7 +217,8 @@ async fn pass(
     let finale = Finale::of(&errand.route, errand.facts.stream, kind, &head.headers);
     let stream =
         GovernedStream::new(Arc::clone(governor), upstream, ahead, sent, meter, stripper, timeouts.idle)
-            .cut_by(cut, finale);
+            .cut_by(cut, finale)
+            .read_on_in(errand.worker.tasks());
     let mut answer = Response::new(AnswerBody::Governed(Box::new(stream)));
     *answer.status_mut() = status;
     answer::pass_head(&mut answer, &head.headers, &told, !strips);
@@ -286,17 +293,8 @@ pub async fn pass_free(
         Collected::All(bytes) => {
             let mut answer = Response::new(AnswerBody::whole(bytes));
             *answer.status_mut() = head.status;
-            let told = Told {
-                request_id,
-                provider: deployment.provider.name.to_string(),
-                model: deployment.upstream_model.as_deref().unwrap_or(&facts.model).to_owned(),
-                fallback: None,
-                remaining: None,
-                output_limit: None,
-                warnings: Vec::new(),
-                rate_limits: Vec::new(),
-                cost: None,
-            };
+            let mut told = Told::new(request_id, deployment.provider.name.as_str());
+            deployment.upstream_model.as_deref().unwrap_or(&facts.model).clone_into(&mut told.model);
             answer::pass_head(&mut answer, &head.headers, &told, false);
             answer
         }
@@ -345,26 +343,30 @@ fn silent(
             let outlook = Outlook { another_may_do: true, soon: false, after: None };
             Tried::Next(story, Failure::Own(Refusal::new(code, request_id, message)), outlook)
         }
-        story => fail(story, code, request_id, message, errand),
+        story => fail(story, Refusal::new(code, request_id, message), errand),
     }
 }
 
 /// The end of the request: another try might be billed beside this one.
-fn fail(
-    story: Option<Box<Story>>,
-    code: Code,
-    request_id: RequestId,
-    message: &str,
-    errand: &Errand,
-) -> Tried {
-    let refusal = Refusal::new(code, request_id, message);
+fn fail(story: Option<Box<Story>>, refusal: Refusal, errand: &Errand) -> Tried {
     let made = bursar_wire::refuse(errand.route.format, &refusal, errand.worker.gateway.refusal_status);
     if let Some(mut story) = story {
-        story.error = Some(message.to_owned());
+        story.error = Some(refusal.message.clone());
         story.status_code = Some(made.status);
+        story.refusal = Some(refusal);
         errand.worker.gateway.governor.end(story, Status::Failed);
     }
     Tried::Answered(answer::from_wire(made))
+}
+
+/// Tells the record what the client will be told: it is written when the attempt settles, which is before that.
+fn note(sent: &mut Sent, refusal: &Refusal, errand: &Errand) {
+    let made = bursar_wire::refuse(errand.route.format, refusal, errand.worker.gateway.refusal_status);
+    if let Some(story) = sent.story() {
+        story.error = Some(refusal.message.clone());
+        story.status_code = Some(made.status);
+        story.refusal = Some(refusal.clone());
+    }
 }
 
 /// Whether the last attempt cost nothing.

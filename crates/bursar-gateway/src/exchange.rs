@@ -4,14 +4,16 @@ use crate::address;
 use crate::answer::{self, Answer};
 use crate::attempt::{self, Errand};
 use crate::chain;
+use crate::declared;
 use crate::default_key;
 use crate::idempotency::{self, Repeat};
 use crate::intake::{Intake, IntakeError};
-use crate::limits::CONTROL_WAIT;
+use crate::limits::{CONTROL_WAIT, body_bytes_max};
 use crate::refusal;
 use crate::server::Door;
 use crate::upstream::{TlsError, Upstream};
-use crate::{Gateway, models};
+use crate::{Gateway, models, trace};
+use bursar_core::limits::REQUEST_BODY_BYTES_MAX;
 use bursar_core::{ApiFormat, Code, Refusal};
 use bursar_govern::idempotency::Place;
 use bursar_govern::identify::{self, Caller, Claims};
@@ -31,7 +33,7 @@ use tokio_util::task::TaskTracker;
 pub struct Worker {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) upstream: Upstream,
-    intake: Intake,
+    pub(crate) intake: Intake,
     tasks: TaskTracker,
     door: Door,
 }
@@ -45,6 +47,10 @@ impl Worker {
         let intake = gateway.intake.clone();
         let upstream = Upstream::new(gateway.proxies.clone())?;
         Ok(Self { gateway, upstream, intake, tasks: TaskTracker::new(), door })
+    }
+    /// What runs on although its client may have left.
+    pub(crate) const fn tasks(&self) -> &TaskTracker {
+        &self.tasks
     }
     /// Whether this listener answers the path: which of the two planes, where each has a listener of its own.
     fn answers(&self, path: &str, controls: bool) -> bool {
@@ -86,19 +92,16 @@ pub async fn handle(worker: Arc<Worker>, request: Request<Incoming>) -> Result<A
             answer::text(StatusCode::OK, "Bursar is running. Point your client's base URL here.\n")
         }
         Route::Unmetered { surface } => {
-            let message = format!(
-                "{} is not passed: it costs money and has no meter here yet; see docs/reference/surfaces.md",
-                surface.as_str()
-            );
-            refusal::without_story(&worker.gateway, format_of(parts.uri.path()), Code::NoMeter, message)
+            let format = format_of(&parts);
+            declared::answer(worker, surface, format, parts, body).await
         }
         Route::BadQuery(error) => {
             let message = error.to_string();
-            refusal::without_story(&worker.gateway, format_of(parts.uri.path()), Code::BadInput, message)
+            refusal::without_story(&worker.gateway, format_of(&parts), Code::BadInput, message)
         }
         Route::WrongMethod { allowed } => answer::wrong_method(allowed),
         Route::Unknown => {
-            let family = format_of(parts.uri.path()).family();
+            let family = format_of(&parts).family();
             let message = format!("there is nothing at {}", parts.uri.path());
             let request_id = worker.gateway.governor.ports().request_id();
             answer::from_wire(bursar_wire::not_found(family, 404, request_id, &message))
@@ -112,6 +115,8 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     let mut story = Story::begin(request_id, governor.now(), route.format);
     let format = route.format;
     note_headers(&mut story, &parts.headers);
+    trace::join(&mut story, &parts.headers, worker.gateway.sample_pct);
+    story.in_flight = Some(governor.flights().enter());
     let refuse = |story, refusal| refusal::answer(&worker.gateway, format, story, refusal);
 
     let caller = match recognise(&worker, &parts, request_id) {
@@ -127,10 +132,12 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
         Ok(wish) => wish,
         Err(refusal) => return refuse(story, refusal),
     };
-    let body = match worker.intake.read(&parts.headers, body).await {
+    let asked = governor.now();
+    let body = match worker.intake.read(&parts.headers, body, body_bytes_max(format)).await {
         Ok(body) => body,
         Err(error) => return refuse(story, intake_refusal(error, request_id)),
     };
+    story.intake_us = governor.now().micros_since(asked).max(0);
     let facts = match read_facts(&route, &body.bytes) {
         Ok(facts) => facts,
         Err(error) => return refuse(story, error.refusal(request_id)),
@@ -141,8 +148,7 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
         return refuse(story, refusal);
     }
     if let Some(surface) = facts.unmetered {
-        let message = format!("{} is not passed: it costs money and has no meter here yet", surface.as_str());
-        return refuse(story, Refusal::new(Code::NoMeter, request_id, message));
+        return declared::pass(worker, surface, story, caller, parts, body).await;
     }
     if let Err(refusal) = identify::permit(&caller.key, format, &facts.model, request_id) {
         return refuse(story, refusal);
@@ -185,7 +191,7 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     });
     let answer = rx.await;
     left.disarm();
-    answer.unwrap_or_else(|_| answer::text(StatusCode::INTERNAL_SERVER_ERROR, "the request was abandoned\n"))
+    answer.unwrap_or_else(|_| answer::abandoned())
 }
 
 async fn count_tokens(worker: &Arc<Worker>, route: &SpendRoute, parts: Parts, body: Incoming) -> Answer {
@@ -197,7 +203,7 @@ async fn count_tokens(worker: &Arc<Worker>, route: &SpendRoute, parts: Parts, bo
         Ok(caller) => caller,
         Err(refusal) => return refuse(refusal),
     };
-    let body = match worker.intake.read(&parts.headers, body).await {
+    let body = match worker.intake.read(&parts.headers, body, body_bytes_max(format)).await {
         Ok(body) => body,
         Err(error) => return refuse(intake_refusal(error, request_id)),
     };
@@ -252,7 +258,7 @@ async fn control(worker: &Worker, mut parts: Parts, body: Incoming) -> Answer {
     if let Some(address) = address::of_client(&parts, &worker.gateway.trusted_proxies) {
         parts.extensions.insert(address);
     }
-    let body = match worker.intake.read(&parts.headers, body).await {
+    let body = match worker.intake.read(&parts.headers, body, REQUEST_BODY_BYTES_MAX).await {
         Ok(body) => body,
         Err(error) => return answer::text(StatusCode::BAD_REQUEST, &format!("{error}\n")),
     };
@@ -273,7 +279,7 @@ fn may_fall_back(headers: &HeaderMap) -> Result<bool, &'static str> {
     }
 }
 
-fn note_headers(story: &mut Story, headers: &HeaderMap) {
+pub(crate) fn note_headers(story: &mut Story, headers: &HeaderMap) {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     // The Vercel AI SDK (ai 6, 2026-11) retries every 429 and reads no `x-should-retry`; 402 it takes for final.
     story.retries_on_429 = text("user-agent").is_some_and(|agent| agent.contains("ai-sdk/"));
@@ -281,9 +287,9 @@ fn note_headers(story: &mut Story, headers: &HeaderMap) {
     story.idempotency_key = text("idempotency-key").map(|key| key.chars().take(255).collect());
 }
 
-fn intake_refusal(error: IntakeError, request_id: bursar_core::RequestId) -> Refusal {
+pub(crate) fn intake_refusal(error: IntakeError, request_id: bursar_core::RequestId) -> Refusal {
     let code = match error {
-        IntakeError::TooLarge => Code::BodyTooLarge,
+        IntakeError::TooLarge(_) => Code::BodyTooLarge,
         IntakeError::Busy => Code::ConcurrencyLimited,
         IntakeError::Slow(_) | IntakeError::Broken => Code::BadInput,
     };
@@ -291,11 +297,12 @@ fn intake_refusal(error: IntakeError, request_id: bursar_core::RequestId) -> Ref
 }
 
 /// The format whose error shape a client on this path most likely reads.
-fn format_of(path: &str) -> ApiFormat {
-    let (_, path) = bursar_wire::split_path_key(path);
-    if path.starts_with("/v1/messages") {
+fn format_of(parts: &Parts) -> ApiFormat {
+    let (_, path) = bursar_wire::split_path_key(parts.uri.path());
+    // Some paths are two families' (`/v1/files`): Anthropic's clients all name a version.
+    if path.starts_with("/v1/messages") || parts.headers.contains_key("anthropic-version") {
         ApiFormat::AnthropicMessages
-    } else if path.starts_with("/v1beta") || path.starts_with("/upload") {
+    } else if ["/v1beta", "/v1alpha", "/upload"].iter().any(|own| path.starts_with(own)) {
         ApiFormat::GeminiGenerate
     } else if path.starts_with("/api/") {
         ApiFormat::OllamaChat

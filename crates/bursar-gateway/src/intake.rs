@@ -1,7 +1,7 @@
 //! Reading a client's body: whole, once, under a limit per request and a cap over all.
 
 use crate::limits::BODY_BYTES_PER_SECOND_MIN;
-use bursar_core::limits::{REQUEST_BODIES_BYTES_MAX, REQUEST_BODY_BYTES_MAX};
+use bursar_core::limits::REQUEST_BODIES_BYTES_MAX;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
@@ -15,9 +15,9 @@ use tokio::time::Instant;
 /// Why a body was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum IntakeError {
-    /// Larger than the limit.
-    #[error("the body is larger than {REQUEST_BODY_BYTES_MAX} bytes")]
-    TooLarge,
+    /// Larger than the limit of its route, in bytes.
+    #[error("the body is larger than {0} bytes")]
+    TooLarge(usize),
     /// All memory for bodies is taken.
     #[error("too many large requests at once")]
     Busy,
@@ -53,15 +53,20 @@ impl Intake {
         Self { room: Arc::new(Semaphore::new(REQUEST_BODIES_BYTES_MAX / UNIT)), wait }
     }
 
-    /// Reads `body` to its end.
+    /// Reads `body` to its end, `most` bytes of it.
     ///
     /// # Errors
     /// See [`IntakeError`].
-    pub async fn read(&self, headers: &HeaderMap, mut body: Incoming) -> Result<Body, IntakeError> {
+    pub async fn read(
+        &self,
+        headers: &HeaderMap,
+        mut body: Incoming,
+        most: usize,
+    ) -> Result<Body, IntakeError> {
         let declared =
             headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-        if declared.is_some_and(|length| length > REQUEST_BODY_BYTES_MAX) {
-            return Err(IntakeError::TooLarge);
+        if declared.is_some_and(|length| length > most) {
+            return Err(IntakeError::TooLarge(most));
         }
         let mut share = match declared {
             Some(length) => self.take(length)?,
@@ -83,8 +88,8 @@ impl Intake {
             };
             let Ok(data) = frame.into_data() else { continue };
             total += data.len();
-            if total > REQUEST_BODY_BYTES_MAX {
-                return Err(IntakeError::TooLarge);
+            if total > most {
+                return Err(IntakeError::TooLarge(most));
             }
             if declared.is_none() {
                 share = merge(share, self.take(data.len())?);
@@ -107,7 +112,7 @@ impl Intake {
         if bytes < UNIT {
             return Ok(None);
         }
-        let units = u32::try_from(bytes.div_ceil(UNIT)).map_err(|_| IntakeError::TooLarge)?;
+        let units = u32::try_from(bytes.div_ceil(UNIT)).map_err(|_| IntakeError::TooLarge(bytes))?;
         let permit = Arc::clone(&self.room).try_acquire_many_owned(units).map_err(|_| IntakeError::Busy)?;
         Ok(Some(permit))
     }

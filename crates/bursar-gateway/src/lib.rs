@@ -12,6 +12,7 @@ pub mod choose;
 mod collect;
 pub mod control;
 pub mod cut;
+mod declared;
 pub mod default_key;
 pub mod exchange;
 pub mod finale;
@@ -20,6 +21,7 @@ pub mod health;
 mod idempotency;
 pub mod intake;
 pub mod limits;
+mod lingering;
 pub mod models;
 mod patience;
 pub mod probe;
@@ -29,6 +31,7 @@ pub mod request;
 mod road;
 pub mod server;
 pub mod stream;
+mod trace;
 pub mod upstream;
 
 use crate::control::Control;
@@ -63,4 +66,6 @@ pub struct Gateway {
     pub proxies: Proxies,
     /// How long a client may take to send a request's head.
     pub client_wait: Duration,
+    /// Of the traces that begin here, how many percent are recorded.
+    pub sample_pct: u32,
 }

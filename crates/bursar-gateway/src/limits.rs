@@ -1,5 +1,7 @@
 //! The data plane's own bounds, each with a sentence on how it was chosen.
 
+use bursar_core::ApiFormat;
+use bursar_core::limits::REQUEST_BODY_BYTES_MAX;
 use std::time::Duration;
 
 /// How long an idle upstream connection is kept: below the 100 s and more that providers' front ends keep theirs.
@@ -23,3 +25,32 @@ pub const LAST_WORDS: Duration = Duration::from_secs(2);
 pub const CONTROL_WAIT: Duration = Duration::from_secs(30);
 /// How long to wait after a failed accept.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// Body of a request that holds text alone: OpenAI takes 300,000 tokens of 2,048 texts in one request for embeddings, and
+/// no text of so many tokens is near eight megabytes.
+pub const TEXT_BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// From when on a client counts as behind its provider: what waits for less lies in its own connection's way.
+pub const BEHIND: Duration = Duration::from_millis(50);
+/// How long a pause tells that everything that had come was read: loopback to a provider's edge takes less.
+pub const READ_ON_PAUSE: Duration = Duration::from_millis(20);
+/// How long what had come is read on at most: the kernel's buffers of a connection hold no more than that.
+pub const READ_ON: Duration = Duration::from_secs(1);
+/// How often the answers of an HTTP/2 connection are looked at: four times within the time that a client has.
+pub const LOOKS_PER_WAIT: u32 = 4;
+
+/// The most bytes of a request's body on the routes of a format: those that may hold images, sound or documents take what
+/// the largest of the providers documents.
+#[must_use]
+pub const fn body_bytes_max(format: ApiFormat) -> usize {
+    match format {
+        ApiFormat::OpenAiCompletions | ApiFormat::OpenAiEmbeddings | ApiFormat::OllamaEmbed => {
+            TEXT_BODY_BYTES_MAX
+        }
+        ApiFormat::OpenAiChat
+        | ApiFormat::OpenAiResponses
+        | ApiFormat::AnthropicMessages
+        | ApiFormat::GeminiGenerate
+        | ApiFormat::GeminiEmbed
+        | ApiFormat::OllamaChat
+        | ApiFormat::OllamaGenerate => REQUEST_BODY_BYTES_MAX,
+    }
+}

@@ -2,20 +2,24 @@
 
 use crate::exchange::{self, Worker};
 use crate::limits::{CONNECTIONS_PER_WORKER_MAX, HTTP2_STREAMS_MAX, LAST_WORDS};
+use crate::lingering::{Look, Watch, Watched};
 use crate::patience::Patience;
 use crate::upstream::TlsError;
-use crate::{Gateway, limits};
+use crate::{Gateway, limits, lingering};
 use bursar_core::limits::HEADER_BYTES_MAX;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use std::convert::Infallible;
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 /// What a listener answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,9 +112,8 @@ async fn serve(
             return;
         }
     };
-    let connections = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(CONNECTIONS_PER_WORKER_MAX));
-    let mut tasks = tokio::task::JoinSet::new();
+    let mut tasks = JoinSet::new();
     loop {
         while tasks.try_join_next().is_some() {}
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { break };
@@ -134,26 +137,19 @@ async fn serve(
         };
         let wait = worker.gateway.client_wait;
         let worker = Arc::clone(&worker);
-        let service = service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
-            request.extensions_mut().insert(peer);
-            exchange::handle(Arc::clone(&worker), request)
-        });
-        let stream = TokioIo::new(Patience::new(stream, wait));
-        let connection = server_builder(wait).serve_connection(stream, service).into_owned();
-        let connection = connections.watch(connection);
+        let stopped = stopped.clone();
         tasks.spawn(async move {
-            if let Err(error) = connection.await {
+            if let Err(error) = converse(stream, peer, worker, wait, stopped).await {
                 tracing::debug!(%error, "connection ended");
             }
             drop(permit);
         });
     }
     drop(listener);
-    let mut draining = std::pin::pin!(connections.shutdown());
-    if tokio::time::timeout(drain, &mut draining).await.is_err() {
+    if !ended(&mut tasks, drain).await {
         tracing::warn!(open = tasks.len(), "cutting what is still in flight");
         worker.gateway.governor.kills().end_all();
-        if tokio::time::timeout(LAST_WORDS, &mut draining).await.is_err() {
+        if !ended(&mut tasks, LAST_WORDS).await {
             tracing::warn!(open = tasks.len(), "some clients did not take the end of their answers");
         }
     }
@@ -161,20 +157,71 @@ async fn serve(
     worker.finish().await;
 }
 
+/// Waits until every connection ended; false when some are open after `within`.
+async fn ended(tasks: &mut JoinSet<()>, within: Duration) -> bool {
+    let all = async { while tasks.join_next().await.is_some() {} };
+    tokio::time::timeout(within, all).await.is_ok()
+}
+
+/// Serves one client until it leaves, asks nothing for long, or the server stops and its last answer has ended.
+async fn converse(
+    stream: TcpStream,
+    peer: SocketAddr,
+    worker: Arc<Worker>,
+    wait: Duration,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let watch = Watch::new();
+    let counting = Arc::clone(&watch);
+    let service = service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(peer);
+        let (under_way, shares) = (counting.begin(), request.version() == http::Version::HTTP_2);
+        let answering = exchange::handle(Arc::clone(&worker), request);
+        async move { Ok::<_, Infallible>(answering.await?.map(|body| Watched::new(body, under_way, shares))) }
+    });
+    let stream = TokioIo::new(Patience::new(stream, wait));
+    let builder = server_builder(wait);
+    let mut connection = std::pin::pin!(builder.serve_connection(stream, service));
+    let mut looks = tokio::time::interval(lingering::pause(wait));
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut is_closing = false;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => return ended,
+            _ = stopped.wait_for(|stop| *stop), if !is_closing => {
+                is_closing = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            _ = looks.tick() => match watch.look(wait) {
+                // A client that was told to go and did not is left where it is.
+                Look::Idle(time) if time >= wait * 3 => return Ok(()),
+                // HTTP/1.1 has ended it by then: there the wait for the next head is bounded.
+                Look::Idle(time) if time >= wait * 2 && !is_closing => {
+                    is_closing = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                Look::Idle(_) | Look::Used => {}
+            },
+        }
+    }
+}
+
 fn server_builder(wait: Duration) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
+    // Not with `pipeline_flush`: it takes any number of bytes for a client that reads none (hyper 1.12).
     builder
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(wait)
         .max_buf_size(HEADER_BYTES_MAX)
-        .pipeline_flush(true)
         .half_close(false);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
         .max_header_list_size(u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX))
-        .keep_alive_interval(Duration::from_secs(30));
+        // A peer that is gone without a word; one that is there and asks nothing is let go by `converse`.
+        .keep_alive_interval(wait)
+        .keep_alive_timeout(wait);
     builder
 }

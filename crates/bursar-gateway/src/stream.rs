@@ -2,6 +2,8 @@
 
 use crate::body::BrokenAnswer;
 use crate::finale::Finale;
+use crate::limits::{BEHIND, READ_ON, READ_ON_PAUSE};
+use bursar_core::limits::PROGRESS_EVERY_S;
 use bursar_core::{Refusal, RequestId};
 use bursar_govern::Governor;
 use bursar_govern::hold::KeptAhead;
@@ -12,16 +14,19 @@ use bursar_govern::story::Status;
 use bursar_wire::strip::Pieces;
 use bursar_wire::{Meter, UsageStripper};
 use bytes::Bytes;
+use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep};
+use tokio_util::task::TaskTracker;
 
 /// How often progress renews the reservation's deadline.
-const RENEW_EVERY: Duration = Duration::from_secs(60);
+const RENEW_EVERY: Duration = Duration::from_secs(PROGRESS_EVERY_S.unsigned_abs());
 /// What the record says of an answer that its hold did not suffice for.
 const SHORT: &str = "the answer was ended because no more of it could be held";
 
@@ -43,6 +48,10 @@ pub struct GovernedStream {
     short: Option<Box<Refusal>>,
     /// Dropped after the end was settled: what a repeat of the request gets.
     place: Option<Place>,
+    /// Since when the client has not asked for more; nothing while it waits for the provider.
+    behind_since: Option<Instant>,
+    /// Where the rest is read of an answer whose client was behind when it left.
+    tasks: Option<TaskTracker>,
 }
 
 /// What the end of the answer needs.
@@ -79,7 +88,16 @@ impl GovernedStream {
             ending: Some(Ending { governor, sent, meter, stripper, cut: None, finale: None }),
             short: None,
             place: None,
+            behind_since: None,
+            tasks: None,
         }
+    }
+
+    /// Reads on in `tasks` where the client leaves behind the provider.
+    #[must_use]
+    pub fn read_on_in(mut self, tasks: &TaskTracker) -> Self {
+        self.tasks = Some(tasks.clone());
+        self
     }
 
     /// Holds the request's idempotency key until the stream has ended.
@@ -108,6 +126,13 @@ impl GovernedStream {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenAnswer>>> {
         let this = &mut *self;
+        let polled = this.next_frame(cx);
+        this.behind_since = matches!(polled, Poll::Ready(Some(Ok(_)))).then(Instant::now);
+        polled
+    }
+
+    fn next_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenAnswer>>> {
+        let this = self;
         loop {
             if let Some(piece) = this.out.pop_front() {
                 return Poll::Ready(Some(Ok(Frame::data(piece))));
@@ -230,8 +255,46 @@ impl GovernedStream {
 
 impl Drop for GovernedStream {
     fn drop(&mut self) {
+        let is_behind = self.behind_since.is_some_and(|since| since.elapsed() >= BEHIND);
+        if let (true, Some(tasks)) = (is_behind && Handle::try_current().is_ok(), self.tasks.take())
+            && let (Some(upstream), Some(ending)) = (self.upstream.take(), self.ending.take())
+        {
+            let (ahead, place) = (std::mem::take(&mut self.ahead), self.place.take());
+            tasks.spawn(read_on(upstream, ahead, ending, place));
+            return;
+        }
         self.end(Some(BrokenBy::Client));
     }
+}
+
+/// Meters what had come already when a client left that was behind: it was generated, so it is billed. A provider that
+/// still generates is cancelled soon, for its pieces have pauses between them.
+async fn read_on(mut upstream: Incoming, ahead: VecDeque<Bytes>, mut ending: Ending, place: Option<Place>) {
+    ahead.iter().for_each(|chunk| ending.meter.feed(chunk));
+    let until = Instant::now() + READ_ON;
+    let mut by = Some(BrokenBy::Client);
+    loop {
+        let due = until.min(Instant::now() + READ_ON_PAUSE);
+        match tokio::time::timeout_at(due, upstream.frame()).await {
+            Ok(Some(Ok(frame))) => {
+                if let Ok(chunk) = frame.into_data() {
+                    ending.meter.feed(&chunk);
+                }
+                if Instant::now() >= until {
+                    break;
+                }
+            }
+            Ok(None) => {
+                by = None;
+                break;
+            }
+            Ok(Some(Err(_))) | Err(_) => break,
+        }
+    }
+    // Cancelled before it is settled, as for any client that left.
+    drop(upstream);
+    ending.end(by);
+    drop(place);
 }
 
 impl Ending {

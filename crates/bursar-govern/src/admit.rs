@@ -246,6 +246,8 @@ fn told(ask: &Ask<'_>, hold: Charge, asked: &str) -> AttemptStory {
         end: None,
         status_code: None,
         error: None,
+        sent_at: None,
+        ended_at: None,
     }
 }
 

@@ -133,10 +133,19 @@ pub fn default_user_budget(project: &settings::Project) -> Option<(String, Budge
     Some((format!("each user of {}", project.name), document))
 }
 
+/// How the name of a budget begins that is a key's own balance.
+const BALANCE_OF: &str = "balance of key ";
+
 /// What the budget is called that is a key's own balance.
 #[must_use]
 pub fn balance_name(key: &str) -> String {
-    format!("balance of key {key}")
+    format!("{BALANCE_OF}{key}")
+}
+
+/// The key whose balance a budget of this name is.
+#[must_use]
+pub fn balance_owner(name: &str) -> Option<&str> {
+    name.strip_prefix(BALANCE_OF)
 }
 
 /// The budget that is a standalone key's balance, as a document: everything that it ever spends, within what was paid in.
@@ -175,6 +184,7 @@ fn key(row: &settings::Key, project: &Arc<Project>) -> Result<Key, AssembleError
     }
     Ok(Key {
         id,
+        prefix: row.prefix.as_str().into(),
         project: Arc::clone(project),
         kind: match row.kind {
             settings::KeyKind::Member => KeyKind::Member,

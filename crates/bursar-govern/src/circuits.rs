@@ -85,6 +85,16 @@ impl Circuits {
     pub fn is_open(&self, endpoint: &Endpoint, now: Timestamp) -> bool {
         self.circuits.lock().get(endpoint).is_some_and(|circuit| circuit.is_open(now))
     }
+    /// Endpoints that are avoided for their failures now.
+    #[must_use]
+    pub fn open(&self, now: Timestamp) -> Vec<Endpoint> {
+        let circuits = self.circuits.lock();
+        circuits
+            .iter()
+            .filter(|(_, circuit)| circuit.is_open(now))
+            .map(|(endpoint, _)| endpoint.clone())
+            .collect()
+    }
     /// Tries in flight at an endpoint.
     #[must_use]
     pub fn in_flight(&self, endpoint: &Endpoint) -> u32 {

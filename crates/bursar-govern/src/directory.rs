@@ -5,7 +5,8 @@ use crate::keys::HashedSecret;
 use crate::seal::Secret;
 use bursar_core::{ApiFormat, Attributes, Family, IpRange, KeyLimit, Pattern, Timestamp, Value};
 use bursar_pricing::{Billing, Multipliers, PriceBook, PriceRow, UnknownModel};
-use std::collections::HashMap;
+use bursar_wire::Surface;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,6 +72,8 @@ impl KeyKind {
 pub struct Key {
     /// Its id, also the value of the `key` attribute.
     pub id: Value,
+    /// Its first characters, which are no secret.
+    pub prefix: Box<str>,
     /// Its project.
     pub project: Arc<Project>,
     /// What kind of owner it has.
@@ -172,6 +175,8 @@ pub struct Provider {
     pub next_after_silence: bool,
     /// Whether a complete error answer before any output may have been billed (a dated table says so per provider).
     pub bills_errors: bool,
+    /// Surfaces without a meter that pass, each at this price for every request.
+    pub surfaces: BTreeMap<Surface, Arc<PriceRow>>,
 }
 
 /// Where the secret towards a provider comes from.

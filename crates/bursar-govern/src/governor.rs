@@ -4,6 +4,7 @@ use crate::affinity::Affinity;
 use crate::calibrate::Calibrations;
 use crate::circuits::Circuits;
 use crate::directory::{Directory, Key};
+use crate::flight::Flights;
 use crate::identify::{Caller, Claims, identify};
 use crate::key_limits::Limiter;
 use crate::kill::Kills;
@@ -34,6 +35,7 @@ pub struct Governor {
     circuits: Arc<Circuits>,
     affinity: Affinity,
     kills: Kills,
+    flights: Flights,
     pub(crate) limiter: Arc<Limiter>,
     ports: Ports,
 }
@@ -52,6 +54,7 @@ impl Governor {
             circuits: Arc::default(),
             affinity: Affinity::default(),
             kills: Kills::default(),
+            flights: Flights::default(),
             limiter: Arc::default(),
             ports,
         })
@@ -98,6 +101,16 @@ impl Governor {
     #[must_use]
     pub fn kills(&self) -> &Kills {
         &self.kills
+    }
+    /// Requests in flight.
+    #[must_use]
+    pub const fn flights(&self) -> &Flights {
+        &self.flights
+    }
+    /// Requests that wait for room.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiters.count()
     }
     /// The clock, randomness and observer.
     #[must_use]

@@ -13,6 +13,7 @@ pub mod circuit;
 pub mod circuits;
 pub mod directory;
 pub mod fit;
+pub mod flight;
 pub mod governor;
 pub mod hold;
 pub mod idempotency;
@@ -35,6 +36,7 @@ pub mod seal;
 pub mod settle;
 pub mod stored;
 pub mod story;
+pub mod surfaces;
 pub mod throttled;
 pub mod waiters;
 

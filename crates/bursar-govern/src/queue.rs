@@ -160,6 +160,7 @@ impl Line {
                     budget: budget.name.to_string(),
                     measure: budget.measure,
                     scope: standing.scope.clone(),
+                    per: standing.per.to_vec(),
                     starts_at: standing.starts_at,
                     ends_at: standing.ends_at,
                     limit: standing.limit.unwrap_or(i64::MAX),

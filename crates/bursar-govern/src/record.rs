@@ -29,9 +29,10 @@ pub fn of(story: &Story) -> Record {
     record.upstream_request_id.clone_from(&story.upstream_request_id);
     record.client_retries = story.client_retry_count.unwrap_or(0);
     record.stream = story.stream;
+    record.trace_id = Some(story.trace.id);
     record.estimated = story.estimated;
     record.usage = story.usage;
-    record.hold = story.attempts.iter().map(|attempt| attempt.hold).fold(Charge::ZERO, larger);
+    record.hold = story.hold();
     record.charge = story.attempts.iter().map(|attempt| attempt.charge).fold(Charge::ZERO, sum);
     record.price = price(story);
     record.windows = story.windows.iter().map(|window| window_used(window, story, &record.charge)).collect();
@@ -69,7 +70,7 @@ pub fn of(story: &Story) -> Record {
         credential: told.credential.clone(),
         status_code: told.status_code,
         reason: told.error.clone().or_else(|| told.end.as_ref().map(|end| end.as_str().to_owned())),
-        total_ms: None,
+        total_ms: told.sent_at.zip(told.ended_at).map(|(sent, ended)| millis(ended.micros_since(sent))),
         charge: told.charge,
     });
     record.attempts = skipped.chain(made).collect();
@@ -176,15 +177,6 @@ const fn status(status: Status) -> records::Status {
         Status::Failed => records::Status::Failed,
         Status::Cancelled => records::Status::Cancelled,
         Status::Denied => records::Status::Denied,
-    }
-}
-
-fn larger(left: Charge, right: Charge) -> Charge {
-    Charge {
-        list: left.list.max(right.list),
-        effective: left.effective.max(right.effective),
-        tokens: left.tokens.max(right.tokens),
-        requests: left.requests.max(right.requests),
     }
 }
 

@@ -57,7 +57,14 @@ impl Reservation {
     }
     /// From here on it counts as sent.
     pub fn sent(mut self) -> Sent {
-        Sent(self.0.take())
+        let mut attempt = self.0.take();
+        if let Some(attempt) = &mut attempt {
+            let now = attempt.governor.now();
+            if let Some(told) = attempt.story.attempt() {
+                told.sent_at = Some(now);
+            }
+        }
+        Sent(attempt)
     }
     /// Its id.
     #[must_use]
@@ -183,7 +190,9 @@ impl Attempt {
         status_code: Option<u16>,
         error: Option<String>,
     ) -> Box<Story> {
+        let now = self.governor.now();
         if let Some(told) = self.story.attempt() {
+            told.ended_at = Some(now);
             told.end = Some(AttemptEnd::Released);
             told.status_code = status_code.or(told.status_code);
             told.error = error.or_else(|| told.error.take());
@@ -194,7 +203,9 @@ impl Attempt {
     }
 
     fn suspend(mut self, error: String) -> Box<Story> {
+        let now = self.governor.now();
         if let Some(told) = self.story.attempt() {
+            told.ended_at = Some(now);
             told.end = Some(AttemptEnd::Suspense);
             told.charge = self.hold;
             told.error = Some(error);

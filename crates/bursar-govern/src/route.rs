@@ -27,6 +27,8 @@ pub struct Deployment {
     pub step: usize,
     /// Whether what the provider itself says it bills counts instead of usage times price.
     pub prefers_billed: bool,
+    /// Whether its requests have no meter: each is charged the price that was declared for it.
+    pub declared: bool,
 }
 
 /// A deployment that was passed over, and why.
@@ -46,7 +48,15 @@ impl Deployment {
     /// A model at a provider under the name that was asked for.
     #[must_use]
     pub const fn new(provider: Arc<Provider>, price: Priced) -> Self {
-        Self { provider, upstream_model: None, price, fallback_model: None, step: 0, prefers_billed: false }
+        Self {
+            provider,
+            upstream_model: None,
+            price,
+            fallback_model: None,
+            step: 0,
+            prefers_billed: false,
+            declared: false,
+        }
     }
     /// Says that it was passed over.
     #[must_use]
@@ -300,6 +310,7 @@ impl<'a> Walk<'a> {
             fallback_model: (model != self.ask.model).then(|| model.into()),
             step,
             prefers_billed,
+            declared: false,
         }));
         true
     }

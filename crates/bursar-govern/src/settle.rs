@@ -8,7 +8,7 @@ use crate::reservation::{Attempt, BrokenBy};
 use crate::story::{AttemptEnd, Status};
 use bursar_core::{ApiFormat, Charge, Timestamp, Usage, UsageClass, Usd};
 use bursar_pricing::{Conditions, Cost};
-use bursar_wire::{Billed, Reading};
+use bursar_wire::{Anomaly, Billed, Reading};
 
 /// Tokens that a provider may go on to generate and bill between our cancelling and its noticing: one client's report
 /// of a 14 % gap (ledger study, 2026) on short streams is what this covers.
@@ -34,9 +34,12 @@ pub(crate) fn settle(
     broken: Option<BrokenBy>,
 ) {
     let sent_at = attempt.story.created_at;
+    // What has no meter is charged what was declared for it, however its answer went on once it had begun.
+    let unread = Reading::default();
+    let reading = if attempt.deployment.declared { &unread } else { reading };
     let failed = status.is_some_and(|status| status >= 400) || reading.error.is_some();
     let bill = bill(&governor.calibrations, attempt, reading, sent_at, failed, broken.is_some());
-    if !bill.estimated {
+    if !bill.estimated && !attempt.deployment.declared {
         governor.calibrations.learn(attempt, bill.usage.prompt_tokens());
         if !failed {
             let row = attempt.deployment.price.row.id();
@@ -75,6 +78,9 @@ pub(crate) fn settle(
         None => Status::Completed,
     };
     let now = governor.now();
+    if let Some(told) = attempt.story.attempt() {
+        told.ended_at = Some(now);
+    }
     attempt.story.finish(ended, now);
     attempt.story.journalled = true;
     let record = record::encode(&attempt.story);
@@ -90,6 +96,7 @@ fn bill(
     broken: bool,
 ) -> Bill {
     let row = &attempt.deployment.price.row;
+    let broken = broken && !attempt.deployment.declared;
     let conditions = conditions(reading, attempt, attempt.story.api_format, sent_at, failed);
     let stated = reading.billed() == Billed::Stated && !broken;
     let nothing = reading.billed() == Billed::Nothing && !broken;
@@ -181,10 +188,12 @@ fn estimate(calibrations: &Calibrations, attempt: &Attempt, reading: &Reading, c
     }
     let seen = reading.text_bytes.saturating_add(reading.media_bytes);
     let slack = if complete { 0 } else { SLACK_TOKENS };
-    let output = if attempt.story.stream || complete {
+    let unread = reading.anomalies.has(Anomaly::Encoded);
+    let output = if (attempt.story.stream || complete) && !unread {
         usage.get(UsageClass::Output).max(seen.saturating_add(slack)).min(quote.output_tokens)
     } else {
-        // A plain answer is generated in full before its first byte: what was seen of it says nothing.
+        // A plain answer is generated in full before its first byte: what was seen of it says nothing. Nor does what
+        // came in an encoding that cannot be read.
         quote.output_tokens
     };
     usage.set(UsageClass::Output, output);

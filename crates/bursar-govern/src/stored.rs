@@ -202,6 +202,7 @@ mod tests {
             fallback_model: None,
             next_after_silence: false,
             bills_errors: false,
+            surfaces: Default::default(),
             authorities: None,
         })
     }

@@ -1,12 +1,15 @@
 //! The story of one request: everything its record will say, gathered while it happens.
 
 use crate::fit::OutputLimit;
+use crate::flight::InFlight;
 use crate::idempotency::Outcome;
 use crate::identify::Caller;
 use crate::key_limits::Pass;
 use crate::route::Skipped;
 use bursar_core::refusal::Blocking;
-use bursar_core::{ApiFormat, Attributes, Charge, Multiplier, Refusal, RequestId, Timestamp, Usage, Usd};
+use bursar_core::{
+    ApiFormat, Attributes, Charge, Multiplier, Refusal, RequestId, Timestamp, Trace, Usage, Usd,
+};
 use bursar_ledger::HeldWindow;
 use bursar_pricing::{Cost, Priced};
 use bursar_wire::RateLimit;
@@ -90,6 +93,10 @@ pub struct AttemptStory {
     pub status_code: Option<u16>,
     /// What went wrong, in words without secrets or prompts.
     pub error: Option<String>,
+    /// When it was sent; absent where it never was.
+    pub sent_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// Everything that the record of one request will say.
@@ -165,6 +172,12 @@ pub struct Story {
     pub reply: Option<Arc<Outcome>>,
     /// How long it waited for room, in microseconds.
     pub waited_us: i64,
+    /// How long the client took to send the body, in microseconds.
+    pub intake_us: i64,
+    /// Whose trace it belongs to.
+    pub trace: Trace,
+    /// Counts as in flight until the story ends.
+    pub in_flight: Option<InFlight>,
     /// Oddities in what the provider sent.
     pub anomalies: Vec<String>,
     /// Whether the client's library takes 429 for "try again" whatever else the answer says.
@@ -217,6 +230,9 @@ impl Story {
             output_limit: None,
             reply: None,
             waited_us: 0,
+            intake_us: 0,
+            trace: Trace::begin(request_id),
+            in_flight: None,
             anomalies: Vec::new(),
             retries_on_429: false,
             pass: None,
@@ -234,6 +250,24 @@ impl Story {
     /// The attempt that runs or ran last.
     pub fn attempt(&mut self) -> Option<&mut AttemptStory> {
         self.attempts.last_mut()
+    }
+    /// What Bursar added before the first attempt was sent: durable hold included, without waiting for the client's body
+    /// or for room. Microseconds; absent where nothing was sent.
+    #[must_use]
+    pub fn added_us(&self) -> Option<i64> {
+        let sent_at = self.attempts.iter().find_map(|told| told.sent_at)?;
+        let waited = self.intake_us.saturating_add(self.waited_us);
+        Some(sent_at.micros_since(self.created_at).saturating_sub(waited).max(0))
+    }
+    /// The largest hold of its attempts.
+    #[must_use]
+    pub fn hold(&self) -> Charge {
+        self.attempts.iter().map(|told| told.hold).fold(Charge::ZERO, |left, right| Charge {
+            list: left.list.max(right.list),
+            effective: left.effective.max(right.effective),
+            tokens: left.tokens.max(right.tokens),
+            requests: left.requests.max(right.requests),
+        })
     }
     /// The key of the caller, if known.
     #[must_use]

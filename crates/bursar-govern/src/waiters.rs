@@ -48,6 +48,12 @@ impl<K: Hash + Eq + Clone> Waiters<K> {
         self.waiting.load(Ordering::Acquire) == 0
     }
 
+    /// How many wait.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.waiting.load(Ordering::Acquire)
+    }
+
     /// Whether somebody waits for one of `keys`.
     #[must_use]
     pub fn has_line<'k>(&self, keys: impl IntoIterator<Item = &'k K>) -> bool

@@ -25,6 +25,7 @@ pub mod limits;
 mod meta;
 mod project;
 mod row;
+mod shadow;
 mod snapshot;
 mod throttle;
 mod throttle_event;
@@ -53,6 +54,7 @@ pub use key::{Key, KeyFilter, KeyHash, KeyId, KeyKind, PreviousHash};
 pub use kill_switch::KillSwitch;
 pub use project::{DefaultUserBudget, Project, UnknownModelPolicy};
 pub use row::{ManagedBy, Revision};
+pub use shadow::{ShadowRefusals, ShadowUse};
 pub use snapshot::Snapshot;
 pub use throttle::Throttle;
 pub use throttle_event::{ThrottleEvent, ThrottleEventKind};
@@ -70,6 +72,7 @@ static SCHEMA: Schema = Schema {
         Migration { name: "throttle", sql: include_str!("settings/sql/002_throttle.sql") },
         Migration { name: "key limits", sql: include_str!("settings/sql/003_key_limits.sql") },
         Migration { name: "alerts", sql: include_str!("settings/sql/004_alerts.sql") },
+        Migration { name: "shadow", sql: include_str!("settings/sql/005_shadow.sql") },
     ],
 };
 

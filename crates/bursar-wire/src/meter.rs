@@ -167,6 +167,8 @@ impl Meter {
         };
         if self.undecoded {
             reading.anomalies.note(Anomaly::Encoded);
+            // Where nothing can be read, nothing is known: neither that it ended nor that it cost nothing.
+            reading.complete = false;
         }
         reading
     }

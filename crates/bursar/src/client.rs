@@ -90,6 +90,21 @@ impl Client {
         let cursor = parts.headers.get("x-bursar-next-cursor").and_then(|value| value.to_str().ok());
         Ok((bytes, cursor.map(str::to_owned)))
     }
+    /// `GET` by somebody who asks again: where the server is away for the moment, why.
+    ///
+    /// # Errors
+    /// When the server says no for a reason that asking again does not change.
+    pub fn poll(&self, path: &str, query: &[(&str, Option<&str>)]) -> Result<Result<Value, String>, Failure> {
+        let (parts, bytes) = match self.exchange(&Method::GET, &with_query(path, query), None) {
+            Ok(answered) => answered,
+            Err(Failure::Failed { error, .. }) => return Ok(Err(error.to_string())),
+            Err(other) => return Err(other),
+        };
+        if parts.status.is_server_error() {
+            return Ok(Err(format!("`{}` answered {}", self.base, parts.status)));
+        }
+        answer(parts.status, parsed(&bytes)).map(Ok)
+    }
     /// `POST`.
     ///
     /// # Errors

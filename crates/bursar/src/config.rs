@@ -21,11 +21,13 @@ mod report;
 mod section;
 mod server;
 mod start;
+mod surface;
 mod surroundings;
 mod throttle;
 mod tree;
 mod value;
 pub mod vendor;
+mod watching;
 mod words;
 mod zone;
 
@@ -46,9 +48,10 @@ pub use server::{Ledger, Server, default_listen};
 pub use surroundings::{Environment, Secret, SecretRef, Surroundings};
 pub use throttle::Throttle;
 pub use value::{Limit, Period, Suspense, Threshold, duration_s};
+pub use watching::{Log, Telemetry, Watching};
 pub use words::{
-    AlertType, Billing, Durability, Fit, Hold, KeyKind, Language, MailSecurity, Missing, Mode, OnExpiry,
-    Projection, RefusalStatus, UnknownModelPolicy, Weekday,
+    AlertType, Billing, Durability, Fit, Hold, KeyKind, Language, LogFormat, MailSecurity, Missing, Mode,
+    OnExpiry, Projection, RefusalStatus, UnknownModelPolicy, Weekday,
 };
 
 use bursar_core::Attribute;
@@ -99,6 +102,8 @@ pub const SECTIONS: &[Field] = &[
         "When Bursar re-routes away from a provider whose projected spend is too high.",
     ),
     Field::new("alerts", Takes::Named(alert::FIELDS), "", "The channels that alerts go to."),
+    watching::LOG,
+    watching::TELEMETRY,
 ];
 
 /// The whole configuration, checked. What is in it is consistent: references resolve, secrets were there.
@@ -124,6 +129,8 @@ pub struct Config {
     pub throttle: Throttle,
     /// `[alerts.NAME]`, by name.
     pub alerts: Vec<AlertChannel>,
+    /// `[log]` and `[telemetry]`
+    pub watching: Watching,
 }
 
 /// A configuration that can be used, and what is odd about it.
@@ -225,6 +232,7 @@ impl Config {
             budgets: budgets.into_iter().map(|read| read.budget).collect(),
             throttle: throttle::read(throttle.as_ref(), reading),
             alerts: alerts.iter().filter_map(|(name, section)| alert::read(name, section, reading)).collect(),
+            watching: watching::read(&sections, reading),
         }
     }
 

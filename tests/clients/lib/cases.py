@@ -1,8 +1,11 @@
 """The cases: what each client is asked to do, and what must come of it at the client, at Bursar and at the provider."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 from .gateway import Nothing
+from .processes import wait_until
 from .upstreams import CREDENTIAL, PRICES, Mock
 
 
@@ -60,6 +63,28 @@ class Bench:
 
     def case_refusal_stream(self):
         self._refused("stream")
+
+    def case_cut(self):
+        """A stream that Bursar ends in the middle is an error at its client, not a shorter answer."""
+        if not self.through_bursar or not self.billed:
+            raise Skipped("nothing cuts without a gateway, and a cut needs a stream that lasts")
+        before = self._books()
+        reached = self.upstream.received()
+        with ThreadPoolExecutor(1) as beside:
+            asked = beside.submit(self._job, "stream", self.upstream.abort_prompt)
+            wait_until("stream at the provider", lambda: self.upstream.received() > reached, 30)
+            time.sleep(0.5)
+            try:
+                self.gateway.cli("kill", "on", "--scope", "project=clients", "--cut", "--reason", "drill")
+                outcome = asked.result(60)
+            finally:
+                self.gateway.cli("kill", "off", "--scope", "project=clients")
+        requests = self.tap.take()
+        must(len(requests) == 1, f"a stream that was cut caused {len(requests)} requests")
+        self._raised(outcome, self.client.cut)
+        must("E-BUDGET-004" in outcome["message"], f"the end does not say why: {outcome}")
+        spent, bill = (now - then for now, then in zip(self._books(), before))
+        must(spent >= bill, f"settled {spent} for a bill of {bill}")
 
     def case_abort(self):
         before = self._books()

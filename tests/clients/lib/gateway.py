@@ -21,7 +21,7 @@ BUDGET = "clients total"
 
 
 class Bursar:
-    """A server with a project that has money, one that has none, and a key for each."""
+    """A server with a project that has money, one that has none, one whose budget holds estimates, and a key for each."""
 
     def __init__(self, binary, upstream, folder):
         self.binary = binary
@@ -36,6 +36,7 @@ class Bursar:
         wait_until("ready server", lambda: self.program.check() and http(url)[0] == 200, 30)
         self.key = self.cli("key", "create", "--project", "clients")["key"]
         self.broke_key = self.cli("key", "create", "--project", "broke")["key"]
+        self.estimating_key = self.cli("key", "create", "--project", "estimating")["key"]
 
     def _configuration(self, upstream, data):
         lines = [f'[server]\nlisten = "127.0.0.1:{self.port}"\ndata_dir = "{data}"']
@@ -47,7 +48,9 @@ class Bursar:
             price = f'{{ input = "{inward}", output = "{outward}", {facts} }}'
             lines.append(f'[models."{model}"]')
             lines.append(f'deployments = [{{ provider = "{PROVIDER_OF[model]}", price = {price} }}]')
-        lines.append("[projects.clients]\n[projects.broke]")
+        lines.append("[projects.clients]\n[projects.broke]\n[projects.estimating]")
+        lines.append('[[budgets]]\nname = "estimating total"\nlimit = "1000 USD"\nperiod = "total"\nhold = "estimate"')
+        lines.append('match = { project = "estimating" }')
         for name, project, limit in ((BUDGET, "clients", "1000 USD"), ("broke total", "broke", "0 USD")):
             lines.append(f'[[budgets]]\nname = "{name}"\nlimit = "{limit}"\nperiod = "total"')
             lines.append(f'match = {{ project = "{project}" }}')

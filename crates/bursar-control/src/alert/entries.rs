@@ -1,12 +1,12 @@
 //! What the journal's entries tell: thresholds and limits that were reached, requests above their holds, unknown bills.
 
-use bursar_core::{Measure, Timestamp};
+use bursar_core::{Measure, Timestamp, Value};
 use bursar_ledger::Crossing;
 use bursar_ledger::{Budget, Entry, Standing, Threshold, WindowId};
 use bursar_store::journal::Seq;
 use bursar_store::ledger::Ledger;
 use bursar_store::settings::{AlertEvent, NewAlert};
-use serde_json::{Value, json};
+use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
 /// The alerts of these entries, of those behind number `after`.
@@ -48,9 +48,25 @@ pub(crate) fn of_entries(ledger: &Ledger, entries: &[(Seq, Entry)], after: Seq) 
     alerts
 }
 
-/// The key of an exhausted window: the journal and refusals tell of it alike.
-pub(super) fn exhausted_key(budget: &str, scope: &str, starts_at: Option<Timestamp>) -> String {
-    format!("exhausted:{budget}:{scope}:{}", start(starts_at))
+/// The key of an exhausted window: the journal and refusals tell of it alike. One value of `per` is the scope; several are
+/// named all, for two windows may have the narrowest in common.
+pub(super) fn exhausted_key(
+    budget: &str,
+    scope: &str,
+    per: &[Option<Value>],
+    starts_at: Option<Timestamp>,
+) -> String {
+    if per.len() < 2 {
+        return format!("exhausted:{budget}:{scope}:{}", start(starts_at));
+    }
+    format!("exhausted:{budget}:{}:{}", values(per), start(starts_at))
+}
+
+/// The values of `per` in one text; those that requests omit are empty.
+fn values(per: &[Option<Value>]) -> String {
+    let values: Vec<&str> =
+        per.iter().map(|value| value.as_ref().map_or("", |value| value.as_str())).collect();
+    values.join("/")
 }
 
 pub(super) fn start(starts_at: Option<Timestamp>) -> String {
@@ -68,16 +84,15 @@ fn crossed(ledger: &Ledger, crossing: Crossing, at: Timestamp, seq: Seq) -> NewA
         Threshold::Percent(percent) => format!("{percent}%"),
         Threshold::Amount(amount) => budget.measure.format(amount),
     };
-    let per: Vec<&str> = standing.per.iter().map(|v| v.as_ref().map_or("", |v| v.as_str())).collect();
     let scope = standing.scope.to_string();
     let dedup_key = match crossing.threshold {
-        Threshold::Percent(100) if per.len() < 2 => exhausted_key(&budget.name, &scope, standing.starts_at),
+        Threshold::Percent(100) => exhausted_key(&budget.name, &scope, &standing.per, standing.starts_at),
         Threshold::Percent(_) | Threshold::Amount(_) => {
-            format!("{event}:{}:{}:{mark}:{}", budget.name, per.join("/"), start(standing.starts_at))
+            format!("{event}:{}:{}:{mark}:{}", budget.name, values(&standing.per), start(standing.starts_at))
         }
     };
     let mut document = figures(&budget, &standing);
-    put(&mut document, "threshold", Value::from(mark));
+    put(&mut document, "threshold", Json::from(mark));
     NewAlert { dedup_key, at, event, scope, document }
 }
 
@@ -114,7 +129,7 @@ fn window(ledger: &Ledger, id: WindowId, at: Timestamp) -> Option<(Arc<Budget>, 
     Some((budget, standing))
 }
 
-fn figures(budget: &Budget, standing: &Standing) -> Value {
+fn figures(budget: &Budget, standing: &Standing) -> Json {
     let measure: Measure = budget.measure;
     let spent = standing.settled.saturating_add(standing.suspense);
     json!({
@@ -127,8 +142,8 @@ fn figures(budget: &Budget, standing: &Standing) -> Value {
     })
 }
 
-fn put(document: &mut Value, name: &str, value: Value) {
-    if let Value::Object(fields) = document {
+fn put(document: &mut Json, name: &str, value: Json) {
+    if let Json::Object(fields) = document {
         fields.insert(name.to_owned(), value);
     }
 }

@@ -39,7 +39,7 @@ impl Refusals {
                 continue;
             }
             let scope = blocking.scope.to_string();
-            let key = exhausted_key(&blocking.budget, &scope, blocking.starts_at);
+            let key = exhausted_key(&blocking.budget, &scope, &blocking.per, blocking.starts_at);
             let (measure, spent) = (blocking.measure, blocking.settled.saturating_add(blocking.suspense));
             let alert = || NewAlert {
                 dedup_key: key.clone(),

@@ -9,8 +9,8 @@ use axum::extract::{Path, Query, State as Shared};
 use axum::http::StatusCode;
 use bursar_govern::assemble;
 use bursar_govern::budget::BudgetDocument;
-use bursar_ledger::{Budget, Standing};
-use bursar_store::settings::{BudgetRow, ManagedBy};
+use bursar_ledger::{Budget, Mode, Standing};
+use bursar_store::settings::{BudgetRow, KeyId, ManagedBy, Settings, SettingsError, ShadowRefusals};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,9 +40,21 @@ pub(crate) struct BudgetView {
     version: u64,
     /// RFC 3339.
     created_at: String,
+    /// What it would have refused so far, in all of its windows; only in mode `shadow`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    would_have_refused: Option<WouldHaveRefused>,
     /// Its windows of this period, those in memory; absent in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     windows: Option<Vec<WindowView>>,
+}
+
+/// What a shadow budget would have refused. Attempts count a fraction of a second after they were let through.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WouldHaveRefused {
+    /// How many attempts.
+    count: u64,
+    /// What they asked to hold: a decimal string in the budget's measure.
+    requested: String,
 }
 
 /// Where a window stands. Amounts are decimal strings in the budget's measure.
@@ -76,6 +88,9 @@ pub(crate) struct WindowView {
     days_left: Option<i64>,
     /// When the next period begins.
     resets_at: Option<String>,
+    /// What the budget would have refused in this window; only in mode `shadow`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    would_have_refused: Option<WouldHaveRefused>,
 }
 
 /// What makes or changes a budget: its name beside the fields of `bursar.toml`.
@@ -99,8 +114,10 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
 }
 
 impl BudgetView {
-    fn of(row: &BudgetRow, windows: Option<Vec<WindowView>>) -> Result<Self, Problem> {
+    fn of(settings: &Settings, row: &BudgetRow, windows: Option<Vec<WindowView>>) -> Result<Self, Problem> {
         let budget = assemble::budget(row).map_err(ControlError::from)?;
+        let refused = || settings.shadow_of_budget(row.id);
+        let would_have_refused = WouldHaveRefused::of(&budget, refused)?;
         Ok(Self {
             id: row.id,
             name: row.name.clone(),
@@ -111,16 +128,48 @@ impl BudgetView {
             active: row.active,
             version: row.revision.version,
             created_at: row.revision.created_at.to_string(),
+            would_have_refused,
             windows,
         })
     }
 }
 
+impl WouldHaveRefused {
+    /// Of a shadow budget, by `refused`; nothing of others.
+    pub(crate) fn of(
+        budget: &Budget,
+        refused: impl FnOnce() -> Result<ShadowRefusals, SettingsError>,
+    ) -> Result<Option<Self>, SettingsError> {
+        if budget.mode != Mode::Shadow {
+            return Ok(None);
+        }
+        let ShadowRefusals { refusals, requested } = refused()?;
+        Ok(Some(Self { count: refusals, requested: budget.measure.format(requested) }))
+    }
+    /// Of one window of a budget.
+    pub(crate) fn in_window(
+        settings: &Settings,
+        budget: &Budget,
+        standing: &Standing,
+    ) -> Result<Option<Self>, SettingsError> {
+        Self::of(budget, || match standing.window {
+            Some(window) => settings.shadow_of_window(window.0),
+            None => Ok(ShadowRefusals::default()),
+        })
+    }
+}
+
 impl WindowView {
+    /// A window that is stored, with what the budget would have refused in it.
+    fn stored(settings: &Settings, budget: &Budget, standing: &Standing) -> Result<Self, Problem> {
+        let would_have_refused = WouldHaveRefused::in_window(settings, budget, standing)?;
+        Ok(Self { would_have_refused, ..Self::of(budget, standing) })
+    }
     pub(super) fn of(budget: &Budget, standing: &Standing) -> Self {
         let show = |amount: i64| budget.measure.format(amount);
         let per = budget.per.iter().zip(&standing.per);
         Self {
+            would_have_refused: None,
             per: per
                 .map(|(attribute, value)| (attribute.to_string(), value.as_ref().map(ToString::to_string)))
                 .collect(),
@@ -171,7 +220,8 @@ async fn list(
     Query(page): Query<PageQuery>,
 ) -> Result<Json<List<BudgetView>>, Problem> {
     let page = state.settings.budgets(&page.request())?;
-    let items = page.items.iter().map(|row| BudgetView::of(row, None)).collect::<Result<_, _>>()?;
+    let items =
+        page.items.iter().map(|row| BudgetView::of(&state.settings, row, None)).collect::<Result<_, _>>()?;
     Ok(Json(List { items, next_cursor: page.next_cursor }))
 }
 
@@ -187,7 +237,7 @@ async fn create(
     checked(&state, &name, &document)?;
     let row = state
         .change(&actor.name, |change| State::upsert_budget(change, None, &name, &document, ManagedBy::Api))?;
-    Ok((StatusCode::CREATED, Json(BudgetView::of(&row, Some(standing(&state, &row)?))?)))
+    Ok((StatusCode::CREATED, Json(BudgetView::of(&state.settings, &row, Some(standing(&state, &row)?))?)))
 }
 
 #[utoipa::path(get, path = "/budgets/{name}", tag = "budgets", params(("name" = String, Path)),
@@ -198,7 +248,7 @@ async fn show(
     Path(name): Path<String>,
 ) -> Result<Json<BudgetView>, Problem> {
     let row = state.settings.budget(&name)?;
-    Ok(Json(BudgetView::of(&row, Some(standing(&state, &row)?))?))
+    Ok(Json(BudgetView::of(&state.settings, &row, Some(standing(&state, &row)?))?))
 }
 
 #[utoipa::path(get, path = "/budgets/{name}/windows", tag = "budgets", params(("name" = String, Path), PageQuery),
@@ -222,13 +272,15 @@ async fn windows(
         .standings_after(budget.id, state.now(), after, most)
         .map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
     let last = standings.last().filter(|_| standings.len() >= most).and_then(|standing| standing.window);
-    let items = standings.iter().map(|standing| WindowView::of(&budget, standing)).collect();
+    let view = |standing| WindowView::stored(&state.settings, &budget, standing);
+    let items = standings.iter().map(view).collect::<Result<_, _>>()?;
     Ok(Json(List { items, next_cursor: last.map(|window| window.0.to_string()) }))
 }
 
 #[utoipa::path(patch, path = "/budgets/{name}", tag = "budgets", params(("name" = String, Path)),
     request_body = BudgetInput,
-    responses((status = 200, body = BudgetView), (status = 404, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 200, body = BudgetView), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 422, body = Problem)))]
 async fn update(
     actor: Actor,
     Shared(state): Shared<Arc<State>>,
@@ -236,6 +288,7 @@ async fn update(
     Json(input): Json<BudgetInput>,
 ) -> Result<Json<BudgetView>, Problem> {
     let row = state.settings.budget(&name)?;
+    not_a_balance(&state, &row)?;
     let document = merged(Some(&row.document), input.document)?;
     checked(&state, &name, &document)?;
     let json = serde_json::to_value(&document).map_err(|error| Problem::field("budget", error))?;
@@ -246,19 +299,32 @@ async fn update(
         ..row
     };
     let row = state.change(&actor.name, |change| Ok::<_, ControlError>(change.update_budget(&wanted)?))?;
-    Ok(Json(BudgetView::of(&row, Some(standing(&state, &row)?))?))
+    Ok(Json(BudgetView::of(&state.settings, &row, Some(standing(&state, &row)?))?))
 }
 
 #[utoipa::path(delete, path = "/budgets/{name}", tag = "budgets", params(("name" = String, Path)),
-    responses((status = 204), (status = 404, body = Problem)))]
+    responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem)))]
 async fn delete(
     actor: Actor,
     Shared(state): Shared<Arc<State>>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let row = state.settings.budget(&name)?;
+    not_a_balance(&state, &row)?;
     state.change(&actor.name, |change| Ok::<_, ControlError>(change.delete_budget(row.id)?))?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// A budget that is a key's balance follows the key: changed by itself, it would say something else than the key does.
+fn not_a_balance(state: &State, row: &BudgetRow) -> Result<(), Problem> {
+    let Some(key) = assemble::balance_owner(&row.name).and_then(KeyId::parse) else { return Ok(()) };
+    let is_kept = state.settings.key(key).is_ok_and(|(key, _)| key.balance.is_some());
+    if !is_kept {
+        return Ok(());
+    }
+    let detail =
+        format!("this budget is the balance of the key {key}: change `balance` of the key, or top it up");
+    Err(Problem::new(StatusCode::CONFLICT, detail))
 }
 
 /// The windows of this period, the fullest first, as many as a page holds.
@@ -270,5 +336,9 @@ fn standing(state: &State, row: &BudgetRow) -> Result<Vec<WindowView>, Problem> 
         .map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
     standings.sort_by_key(|standing| std::cmp::Reverse(standing.settled + standing.suspense + standing.held));
     let most = usize::try_from(bursar_core::limits::PAGE_MAX).unwrap_or(usize::MAX);
-    Ok(standings.iter().take(most).map(|standing| WindowView::of(&budget, standing)).collect())
+    standings
+        .iter()
+        .take(most)
+        .map(|standing| WindowView::stored(&state.settings, &budget, standing))
+        .collect()
 }

@@ -30,6 +30,9 @@ pub(crate) struct CheckInput {
     input_tokens: u64,
     /// Output tokens at most.
     output_tokens: u64,
+    /// Whether the answer would be a stream, whose hold may grow with it; default false.
+    #[serde(default)]
+    stream: bool,
 }
 
 /// What it would meet.
@@ -49,10 +52,12 @@ pub(crate) struct CheckAnswer {
     warnings: Vec<WarningView>,
     /// What shadow budgets would have refused.
     shadow: Vec<BlockingView>,
-    /// What it would hold, list cost in USD.
+    /// What it would hold at first, list cost in USD, by the policy of the budgets that count it.
     hold_usd: String,
     /// The same, effective cost.
     hold_effective_usd: String,
+    /// What it may cost at most, list cost in USD: more than the hold where budgets hold less than the worst case.
+    most_usd: String,
     /// How many windows it touches.
     windows: usize,
     /// What is left in the tightest hard window that counts money.
@@ -139,7 +144,9 @@ async fn check(
     let call = Call::tentative(&directory, now, attributes, &input.provider, &input.model, None);
     let bound = Call::bound(input.input_tokens, input.output_tokens);
     let asked = Reservable::quoted(call.map_err(mistake)?, bound).map_err(mistake)?;
-    let (charge, attributes) = (asked.hold, asked.call.attributes);
+    let most = asked.hold;
+    let charge = state.governor.held_at_first(&asked, input.stream).map_err(mistake)?;
+    let attributes = asked.call.attributes;
     let decision = state
         .governor
         .ledger()
@@ -156,6 +163,7 @@ async fn check(
         shadow: decision.shadow_refusals.iter().map(BlockingView::of).collect(),
         hold_usd: charge.list.to_string(),
         hold_effective_usd: charge.effective.to_string(),
+        most_usd: most.list.to_string(),
         windows: decision.windows,
         remaining_usd: decision.tightest_usd.map(|usd| usd.to_string()),
     }))
@@ -179,6 +187,7 @@ fn killed(state: &State, input: &CheckInput) -> Result<Option<CheckAnswer>, Prob
         shadow: Vec::new(),
         hold_usd: "0".to_owned(),
         hold_effective_usd: "0".to_owned(),
+        most_usd: "0".to_owned(),
         windows: 0,
         remaining_usd: None,
     }))

@@ -31,6 +31,8 @@ pub(crate) struct RequestView {
     finalized_at: Option<String>,
     /// Project, user, key, agent, run, session, tags, model, provider, served model and the rest.
     attributes: BTreeMap<String, String>,
+    /// The W3C trace that it belongs to, 32 hexadecimal digits; null where none was kept.
+    trace_id: Option<String>,
     /// The client's own idempotency key.
     idempotency_key: Option<String>,
     /// The model that the provider says answered.
@@ -187,7 +189,7 @@ pub(crate) struct RequestQuery {
     /// `name=value`.
     tag: Option<String>,
     /// Rows of the page.
-    limit: Option<u32>,
+    pub(super) limit: Option<u32>,
     /// `next_cursor` of the page before.
     pub(super) cursor: Option<String>,
 }
@@ -197,7 +199,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
 }
 
 impl RequestView {
-    fn of(state: &State, record: &Record) -> Self {
+    pub(super) fn of(state: &State, record: &Record) -> Self {
         let text = |at: bursar_core::Timestamp| at.to_string();
         Self {
             id: record.id.to_string(),
@@ -209,6 +211,7 @@ impl RequestView {
                 .iter()
                 .map(|(a, value)| (a.to_string(), value.to_string()))
                 .collect(),
+            trace_id: record.trace_id.map(|id| id.to_string()),
             idempotency_key: record.idempotency_key.clone(),
             answered_model: record.answered_model.clone(),
             upstream_request_id: record.upstream_request_id.clone(),

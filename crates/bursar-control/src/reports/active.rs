@@ -3,7 +3,7 @@
 use super::ReportError;
 use super::limits::ACTIVE_MAX;
 use super::query::{UsageQuery, WHOSE};
-use bursar_core::limits::RESERVATION_TTL_S;
+use bursar_core::limits::{PROGRESS_EVERY_S, RESERVATION_TTL_S};
 use bursar_core::{Attribute, Attributes, Timestamp};
 use bursar_ledger::{OpenReservation, State};
 use bursar_store::records::{Dimension, NameFilter, Record, Records};
@@ -70,9 +70,11 @@ pub(crate) struct ActiveRow {
     pub(crate) expires_at: Option<String>,
 }
 
-/// Whether an attempt that was quiet for so long is late: strictly more than its endpoint allows.
+/// Whether an attempt that was quiet for so long is late: strictly more than its endpoint allows. A stream tells of its
+/// progress only so often; where its endpoint allows less than that, it is not late before it would have told.
 pub(crate) fn is_late(idle_s: i64, timeout_s: Option<i64>) -> bool {
-    idle_s > timeout_s.unwrap_or(TIMEOUT_S)
+    let timeout_s = timeout_s.unwrap_or(TIMEOUT_S);
+    idle_s > if timeout_s < PROGRESS_EVERY_S { PROGRESS_EVERY_S + timeout_s } else { timeout_s }
 }
 
 /// Tells it. `timeout_s`: the idle timeout of a provider, by name.

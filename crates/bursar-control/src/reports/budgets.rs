@@ -5,6 +5,7 @@ use super::ReportError;
 use super::figures::{ratio, usd};
 use super::limits::{BUDGETS_MAX, ROWS_DEFAULT};
 use super::query::{UsageQuery, WHOSE};
+use crate::api::WouldHaveRefused;
 use bursar_core::{Attribute, Attributes, Measure, Timestamp, Value};
 use bursar_govern::assemble;
 use bursar_ledger::{Budget, Mode, Standing, Threshold};
@@ -70,6 +71,9 @@ pub(crate) struct WindowStatus {
     pub(crate) days_left: Option<i64>,
     /// When the next period begins.
     pub(crate) resets_at: Option<String>,
+    /// What the budget would have refused in this window; only in mode `shadow`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) would_have_refused: Option<WouldHaveRefused>,
 }
 
 /// How a window stands.
@@ -157,6 +161,7 @@ impl WindowStatus {
             projection: standing.projection.map(show),
             days_left: standing.days_left,
             resets_at: standing.resets_at.map(|at| at.to_string()),
+            would_have_refused: None,
         }
     }
 }
@@ -223,7 +228,13 @@ pub(crate) fn budgets(
         }
         None => ledger.look(|engine| all(engine, now)).map_err(down)?,
     };
-    Ok(status(&rows, windows, most))
+    let mut tightest = windows.clone();
+    tightest.sort_by(|(_, one), (_, other)| tighter(one, other));
+    let mut told = status(&rows, windows, most);
+    for (item, (budget, standing)) in told.items.iter_mut().zip(&tightest) {
+        item.would_have_refused = WouldHaveRefused::in_window(settings, budget, standing)?;
+    }
+    Ok(told)
 }
 
 fn all(engine: &bursar_ledger::Engine, now: Timestamp) -> Vec<(std::sync::Arc<Budget>, Standing)> {

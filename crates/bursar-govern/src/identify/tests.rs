@@ -16,6 +16,7 @@ fn key(change: impl FnOnce(&mut Key)) -> Directory {
         .with(&Attribute::Key, value("k1"))
         .with(&Attribute::User, value("ann"));
     let mut key = Key {
+        prefix: "bsr_test".into(),
         id: value("k1"),
         project,
         kind: KeyKind::Member,

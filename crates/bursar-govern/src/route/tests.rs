@@ -24,6 +24,7 @@ fn provider(name: &str, fallback: &[&str]) -> Provider {
         fallback_model: None,
         next_after_silence: false,
         bills_errors: false,
+        surfaces: Default::default(),
         authorities: None,
     }
 }
@@ -46,6 +47,7 @@ impl House {
         let project =
             Project { name: value("alpha"), require_budget: false, unknown_model: None, active: true };
         let key = Key {
+            prefix: "bsr_test".into(),
             id: value("k1"),
             project: Arc::new(project),
             kind: KeyKind::Member,

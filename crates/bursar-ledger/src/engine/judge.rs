@@ -71,6 +71,7 @@ impl Sight<'_> {
                 budget: budget.name.to_string(),
                 measure: budget.measure,
                 scope: budget.scope(&per),
+                per: per.to_vec(),
                 starts_at: self.touch.interval.starts_at,
                 ends_at: self.touch.interval.ends_at,
                 limit: self.limit.unwrap_or(i64::MAX),

@@ -3,8 +3,8 @@
 use bursar_core::limits::{RECORD_BYTES_MAX, TAGS_MAX, WINDOWS_PER_ATTEMPT_MAX};
 use bursar_core::refusal::Blocking;
 use bursar_core::{
-    Attribute, Attributes, Charge, Code, Measure, Multiplier, Rate, RequestId, Scope, Timestamp, Usage,
-    UsageClass, Usd, Value,
+    Attribute, Attributes, Charge, Code, Measure, Multiplier, Rate, RequestId, Scope, Timestamp, TraceId,
+    Usage, UsageClass, Usd, Value,
 };
 
 use super::RecordError;
@@ -73,6 +73,7 @@ impl Record {
             attempts: take_list(from, ATTEMPTS_KEPT_MAX, |from| take_attempt(from, texts))?,
             notes: take_list(from, NOTES_MAX, |from| from.text())?,
             shortened: has(bit::SHORTENED),
+            trace_id: has(bit::TRACE).then(|| take_trace(from)).transpose()?,
         };
         if from.0.is_empty() { Ok(record) } else { Err(RecordError::Malformed("something follows it")) }
     }
@@ -85,6 +86,10 @@ fn take_list<T>(
 ) -> Result<Vec<T>, RecordError> {
     let len = from.len(max)?;
     (0..len).map(|_| take(from)).collect()
+}
+
+fn take_trace(from: &mut Bytes<'_>) -> Result<TraceId, RecordError> {
+    TraceId::from_u128(u128::from_be_bytes(from.fixed()?)).ok_or(RecordError::Malformed("a trace id is zero"))
 }
 
 fn take_value(from: &mut Bytes<'_>, texts: &mut impl TakeText) -> Result<Value, RecordError> {
@@ -203,6 +208,7 @@ fn take_blocking(from: &mut Bytes<'_>, texts: &mut impl TakeText) -> Result<Bloc
             3..=u8::MAX => return Err(RecordError::Malformed("unknown measure")),
         },
         scope: take_scope(from, texts)?,
+        per: Vec::new(),
         starts_at: take_time(from)?,
         ends_at: take_time(from)?,
         limit: from.i64()?,

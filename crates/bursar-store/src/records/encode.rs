@@ -44,7 +44,8 @@ pub(super) mod bit {
     pub(in super::super) const FIRST_BYTE: u64 = 1 << 12;
     pub(in super::super) const TOTAL: u64 = 1 << 13;
     pub(in super::super) const PRICE_DETAIL: u64 = 1 << 14;
-    pub(in super::super) const ALL: u64 = (1 << 15) - 1;
+    pub(in super::super) const TRACE: u64 = 1 << 15;
+    pub(in super::super) const ALL: u64 = (1 << 16) - 1;
 }
 
 impl Record {
@@ -122,6 +123,9 @@ impl Record {
         }
         put_list(out, &self.attempts, ATTEMPTS_KEPT_MAX, |out, attempt| put_attempt(out, attempt, texts));
         put_list(out, &self.notes, NOTES_MAX, |out, note| put_text(out, note, NAME_BYTES_MAX));
+        if let Some(trace) = self.trace_id {
+            out.extend_from_slice(&trace.as_u128().to_be_bytes());
+        }
     }
     /// What decided the rates, where there is anything to say.
     fn price_detail(&self) -> Option<&PriceDetail> {
@@ -144,6 +148,7 @@ impl Record {
             (self.first_byte_ms.is_some(), bit::FIRST_BYTE),
             (self.total_ms.is_some(), bit::TOTAL),
             (self.price_detail().is_some(), bit::PRICE_DETAIL),
+            (self.trace_id.is_some(), bit::TRACE),
         ];
         bits.into_iter().filter(|(set, _)| *set).fold(0, |word, (_, bit)| word | bit)
     }

@@ -1,7 +1,9 @@
 //! The record of one client request: who, where to, what it used, what it cost, how it ended.
 
 use bursar_core::refusal::Blocking;
-use bursar_core::{Attributes, Charge, Code, Multiplier, Rate, RequestId, Timestamp, Usage, UsageClass};
+use bursar_core::{
+    Attributes, Charge, Code, Multiplier, Rate, RequestId, Timestamp, TraceId, Usage, UsageClass,
+};
 
 use super::status::Status;
 use crate::sqlite::words::words;
@@ -65,6 +67,8 @@ pub struct Record {
     pub notes: Vec<String>,
     /// Whether parts were left out to keep the record within its bytes.
     pub shortened: bool,
+    /// The trace that it belongs to; absent in records of earlier versions and of calls made elsewhere.
+    pub trace_id: Option<TraceId>,
 }
 
 /// Which price made the cost.
@@ -243,6 +247,7 @@ impl Record {
             attempts: Vec::new(),
             notes: Vec::new(),
             shortened: false,
+            trace_id: None,
         }
     }
 }

@@ -26,3 +26,5 @@ pub const AUDIT_KEPT_S_DEFAULT: i64 = 30 * 86_400;
 pub const THROTTLE_EVENTS_MAX: i64 = 10_000;
 /// Alerts that are kept with their deliveries: a year of one an hour.
 pub const ALERTS_MAX: i64 = 10_000;
+/// Seconds for which what a shadow budget would have refused is kept after its last: the longest period and a month.
+pub const SHADOW_KEPT_S: i64 = 400 * 86_400;

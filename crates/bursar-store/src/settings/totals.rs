@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::error::SettingsError;
 use super::key::KeyId;
+use super::shadow::{self, ShadowUse};
 use super::{Settings, meta};
 use crate::sqlite::{column, text};
 use bursar_core::{Timestamp, Usd};
@@ -56,18 +57,24 @@ const LIST: &str = "SELECT * FROM key_totals ORDER BY key";
 const TOUCH: &str = "UPDATE tokens SET last_used_at = max(coalesce(last_used_at, ?2), ?2) WHERE id = ?1";
 
 impl Settings {
-    /// Adds what a batch of records used, once: a batch whose `floor` (the last journal entry in it) is not above the
+    /// Adds what a batch of records used and what shadow budgets would have refused of it, once: a batch whose `floor` (the last journal entry in it) is not above the
     /// floor reached before was added already and answers false. After a restart the journal may be cut differently:
     /// leave entries at or below [`Settings::totals_floor`] out of what is given here. Unknown keys are passed over.
     ///
     /// # Errors
     /// See [`SettingsError`].
-    pub fn add_totals(&self, uses: &[KeyUse], floor: u64) -> Result<bool, SettingsError> {
+    pub fn add_totals(
+        &self,
+        uses: &[KeyUse],
+        shadows: &[ShadowUse],
+        floor: u64,
+    ) -> Result<bool, SettingsError> {
         self.keep_books(|db| {
             if meta::counter(db, FLOOR)?.is_some_and(|reached| floor <= reached) {
                 return Ok(false);
             }
             add(db, uses)?;
+            shadow::add(db, shadows)?;
             meta::set_counter(db, FLOOR, floor)?;
             Ok(true)
         })

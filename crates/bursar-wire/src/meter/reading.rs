@@ -61,7 +61,11 @@ impl Reading {
     pub fn billed(&self) -> Billed {
         if !self.usage.is_empty() || !self.billed_by_model.is_empty() {
             Billed::Stated
-        } else if self.text_bytes > 0 || self.media_bytes > 0 || (self.complete && self.error.is_none()) {
+        } else if self.text_bytes > 0
+            || self.media_bytes > 0
+            || self.anomalies.has(Anomaly::Encoded)
+            || (self.complete && self.error.is_none())
+        {
             Billed::Unstated
         } else {
             Billed::Nothing

@@ -23,6 +23,7 @@ fn spent() -> Refusal {
         budget: "alpha month".into(),
         measure: Measure::Usd,
         scope: Scope::parse("project=alpha").unwrap(),
+        per: Vec::new(),
         starts_at: Timestamp::parse("2026-03-01"),
         ends_at: Timestamp::parse("2026-04-01"),
         limit: usd("10"),

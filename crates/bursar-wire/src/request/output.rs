@@ -30,6 +30,8 @@ pub enum Thinking {
 }
 
 impl OutputFacts {
+    /// Of a request that generates nothing whose limit could be lowered.
+    pub const NONE: Self = Self { asked: None, may_lower: false, thinking: Thinking::Off, extra: 0 };
     /// The bound of the request with this limit instead of the client's. The limit must be above any budget of thinking.
     #[must_use]
     pub fn limited(&self, bound: &RequestBound, limit: u64) -> RequestBound {

@@ -109,13 +109,31 @@ impl Surface {
             _ => None,
         }
     }
+    /// Whether its requests can be passed on at all: sessions over `WebSocket` or `WebRTC` are no requests.
+    #[must_use]
+    pub const fn can_pass(self) -> bool {
+        !matches!(self, Self::Realtime)
+    }
+    /// Whether a path leads where it says, whoever reads it: no segment that goes up or is empty, no separator in an
+    /// encoding. A request that is passed on as it stands could else reach a governed route behind the meter.
+    #[must_use]
+    pub fn is_plain_path(path: &str) -> bool {
+        let hidden = ["%2e", "%2f", "%5c", "%25", "\\", ";"];
+        let lower = path.to_ascii_lowercase();
+        !hidden.iter().any(|hidden| lower.contains(hidden))
+            && path.split('/').skip(1).all(|segment| !matches!(segment, "" | "." | ".."))
+    }
     /// One sentence for the refusal `E-ROUTE-002`.
     #[must_use]
     pub fn message(self) -> String {
-        format!(
-            "{} cannot be metered yet, so they are refused; an operator can pass `{}` at a declared price per request",
-            self.title(),
-            self.as_str()
-        )
+        let (title, word) = (self.title(), self.as_str());
+        if self.can_pass() {
+            format!(
+                "{title} cannot be metered yet, so they are refused; an operator can let `{word}` pass at a declared \
+                 price per request, `surfaces` of the provider"
+            )
+        } else {
+            format!("{title} cannot be metered yet, so `{word}` is refused")
+        }
     }
 }

@@ -155,6 +155,28 @@ fn the_key_in_a_path_is_split_off() {
 }
 
 #[test]
+fn a_path_that_another_reader_may_read_otherwise_is_not_plain() {
+    for path in
+        ["/v1/images/generations", "/v1beta/models/imagen-4:predict", "/v1/files/file-1/content", "/api/pull"]
+    {
+        assert!(Surface::is_plain_path(path), "{path}");
+    }
+    for path in [
+        "/v1/images/../chat/completions",
+        "/v1/images/./x",
+        "/v1/images//x",
+        "/v1/images/",
+        "/v1/images/%2E%2e/chat",
+        "/v1/images%2f..%2fchat",
+        "/v1/images/%252e%252e/chat",
+        "/v1/images\\..\\chat",
+        "/v1/images/..;/chat",
+    ] {
+        assert!(!Surface::is_plain_path(path), "{path}");
+    }
+}
+
+#[test]
 fn the_reference_lists_every_surface_with_its_paths() {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/surfaces.md");
     let page = std::fs::read_to_string(page).unwrap();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A process that ends with its owner.
-pub(crate) struct Process(Child);
+pub(crate) struct Process(pub(crate) Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -88,8 +88,13 @@ impl Bursar {
 
     /// Bytes of memory that are its own and in use.
     pub(crate) fn memory(&self) -> i64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("Linux's status");
-        line.trim().trim_end_matches(" kB").parse::<i64>().unwrap() * 1024
+        private_memory(self.process.0.id())
     }
+}
+
+/// Bytes of memory that are a process's own and in use.
+pub(crate) fn private_memory(pid: u32) -> i64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("Linux's status");
+    line.trim().trim_end_matches(" kB").parse::<i64>().unwrap() * 1024
 }

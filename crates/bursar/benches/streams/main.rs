@@ -3,7 +3,8 @@
 //! How much memory each takes, how much later a chunk comes through Bursar than directly, and how many plain requests pass
 //! meanwhile. The provider of the streams is in this process, so that one clock tells when a chunk was written and when it
 //! came; Bursar and the provider of the plain requests are processes of their own. Towards the provider the streams go
-//! over plain TCP or over TLS with HTTP/1.1, a connection each.
+//! over plain TCP or over TLS with HTTP/1.1, a connection each. Where nginx is installed, it stands between the same in the same
+//! run as a plain reverse proxy.
 //!
 //! `BURSAR_BIN` names the binary to measure (default: the one that cargo built for this bench), `BENCH_STREAMS` the number of
 //! streams (default 1000), `BENCH_CHUNK_MS` the pace of each (default 500), `BENCH_MS` the time of a measurement (default 5000).
@@ -15,10 +16,12 @@
 mod clock;
 mod house;
 mod provider;
+mod proxy;
 mod readers;
 
 use bursar_mock::load::{Histogram, Plan, Shot, run};
 use house::Bursar;
+use proxy::Nginx;
 use readers::Readers;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -50,10 +53,30 @@ fn main() {
             if !tls {
                 let direct = Readers::open(streams, addr, "", "streamed").await;
                 report("direct", &ages(&direct, streams, each).await);
+                drop(direct);
+                match Nginx::start(addr, plain).await {
+                    Some(nginx) => beside(&nginx, (streams, each)).await,
+                    None => println!("through nginx: none is installed, left out"),
+                }
             }
             through(addr, ca, plain, (streams, each)).await;
         }
     });
+}
+
+/// The figures of a plain reverse proxy in front of the same providers.
+async fn beside(nginx: &Nginx, (streams, each): (usize, Duration)) {
+    let without = plain_requests(nginx.plain, "", each).await;
+    let before = nginx.memory();
+    let readers = Readers::open(streams, nginx.streams, "", "streamed").await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let taken = nginx.memory() - before;
+    report("through nginx", &ages(&readers, streams, each).await);
+    println!("  memory: {} B a stream", taken / i64::try_from(streams).unwrap());
+    readers.count();
+    let meanwhile = plain_requests(nginx.plain, "", each).await;
+    println!("  plain requests: {without} /s without streams, {meanwhile} /s beside them");
+    report("  chunks beside plain requests", &readers.ages(streams));
 }
 
 /// The figures of one Bursar in front of the streams' provider.

@@ -70,8 +70,17 @@ pub(crate) fn run(command: Command, context: &mut Context<'_>) -> Result<(), Fai
             Ok(())
         }
         Command::List(page) => {
-            let table =
-                Table::new(&["NAME", ">LIMIT", "PERIOD", "MATCH", "PER", "MODE", "MANAGED BY", "ACTIVE"]);
+            let table = Table::new(&[
+                "NAME",
+                ">LIMIT",
+                "PERIOD",
+                "MATCH",
+                "PER",
+                "MODE",
+                "MANAGED BY",
+                "ACTIVE",
+                "WOULD HAVE REFUSED",
+            ]);
             shared::list(context, &page, "/budgets", &[], table, |row| {
                 let limit = match at(row, "limit").as_str() {
                     "" => "unlimited".to_owned(),
@@ -85,6 +94,7 @@ pub(crate) fn run(command: Command, context: &mut Context<'_>) -> Result<(), Fai
                     mode,
                     at(row, "managed_by"),
                     at(row, "active"),
+                    text::refused(row, &text::or(row, "measure", "usd")),
                 ]);
                 cells
             })

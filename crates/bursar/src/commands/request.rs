@@ -1,5 +1,7 @@
 //! `bursar request`: records of requests, refusals included.
 
+mod watch;
+
 use super::shared::{self, Page, Server};
 use crate::client::segment;
 use crate::context::Context;
@@ -14,6 +16,8 @@ pub(crate) enum Command {
     List(Box<List>),
     /// Show the record of a request
     Show(Named),
+    /// Show requests as they end, until interrupted
+    Watch(Box<watch::Watch>),
 }
 
 /// Which request.
@@ -27,7 +31,7 @@ pub(crate) struct Named {
 
 /// Which requests.
 #[derive(Debug, clap::Args)]
-pub(crate) struct List {
+pub(crate) struct Which {
     /// Of this project
     #[arg(long)]
     project: Option<String>,
@@ -58,6 +62,13 @@ pub(crate) struct List {
     /// In this state
     #[arg(long, value_parser = ["pending", "streaming", "completed", "failed", "cancelled", "denied"])]
     status: Option<String>,
+}
+
+/// Which requests, and when.
+#[derive(Debug, clap::Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    which: Which,
     /// At or after: a time or a date
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
@@ -68,6 +79,24 @@ pub(crate) struct List {
     page: Page,
 }
 
+impl Which {
+    /// As the admin API is asked.
+    fn query(&self) -> Vec<(&'static str, Option<&str>)> {
+        vec![
+            ("project", self.project.as_deref()),
+            ("user", self.user.as_deref()),
+            ("key", self.key.as_deref()),
+            ("agent", self.agent.as_deref()),
+            ("run", self.run.as_deref()),
+            ("session", self.session.as_deref()),
+            ("tag", self.tag.as_deref()),
+            ("provider", self.provider.as_deref()),
+            ("model", self.model.as_deref()),
+            ("status", self.status.as_deref()),
+        ]
+    }
+}
+
 /// Runs one of them.
 pub(crate) fn run(command: Command, context: &mut Context<'_>) -> Result<(), Failure> {
     match command {
@@ -76,21 +105,10 @@ pub(crate) fn run(command: Command, context: &mut Context<'_>) -> Result<(), Fai
             let record = client.get(&format!("/requests/{}", segment(&named.id)), &[])?;
             shared::show(context, &record, |record| serde_json::to_string_pretty(record).unwrap_or_default())
         }
+        Command::Watch(asked) => watch::run(&asked, context),
         Command::List(list) => {
-            let query = [
-                ("project", list.project.as_deref()),
-                ("user", list.user.as_deref()),
-                ("key", list.key.as_deref()),
-                ("agent", list.agent.as_deref()),
-                ("run", list.run.as_deref()),
-                ("session", list.session.as_deref()),
-                ("tag", list.tag.as_deref()),
-                ("provider", list.provider.as_deref()),
-                ("model", list.model.as_deref()),
-                ("status", list.status.as_deref()),
-                ("from", list.from.as_deref()),
-                ("until", list.until.as_deref()),
-            ];
+            let mut query = list.which.query();
+            query.extend([("from", list.from.as_deref()), ("until", list.until.as_deref())]);
             let table = Table::new(&[
                 "AT", "ID", "STATUS", "PROJECT", "USER", "MODEL", "PROVIDER", ">TOKENS", ">COST", "CODE",
             ]);

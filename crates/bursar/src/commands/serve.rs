@@ -3,6 +3,7 @@
 use crate::config::{Checked, Config, Environment, Surroundings};
 use crate::context::Context;
 use crate::exit::Failure;
+use crate::serve::log::{self, Log};
 use crate::serve::{self, Running};
 use std::path::{Path, PathBuf};
 use tracing_subscriber::EnvFilter;
@@ -10,25 +11,35 @@ use tracing_subscriber::EnvFilter;
 /// Arguments of `bursar serve`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to log: error, warn, info, debug, or a filter such as `bursar_gateway=debug`
-    #[arg(long, value_name = "FILTER", default_value = "info")]
-    log: String,
+    /// What to log: error, warn, info, debug, or a filter such as `bursar_gateway=debug` [default: what `log.level` says, else info]
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
 }
 
 /// Runs the server until it is told to stop.
 pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&args.log).map_err(|error| Failure::usage(format!("--log: {error}")))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(context.console.colour);
-    // A line that cannot be written is no reason to stop: where the log's disk is full, telling about it would panic.
-    log.log_internal_errors(false).with_writer(std::io::stderr).init();
+    let asked = args.log.as_deref().map(EnvFilter::try_new).transpose();
+    let asked = asked.map_err(|error| Failure::usage(format!("--log: {error}")))?;
     let has_file = context.config_file().is_some();
     let config = if has_file { context.checked_config()? } else { from_environment(context)? };
-    let running = serve::start(&config, &context.surroundings())
+    let said = &config.watching.log;
+    let filter = asked.unwrap_or_else(|| EnvFilter::new(&said.level));
+    let log = Log::start(std::io::stderr())?;
+    log::install(&log, said.format, filter, context.console.colour);
+    let done = serve(context, &config, has_file, &log);
+    log.end();
+    done
+}
+
+/// Runs it with its log at work.
+fn serve(context: &mut Context<'_>, config: &Config, has_file: bool, log: &Log) -> Result<(), Failure> {
+    let running = serve::start(config, &context.surroundings())
         .map_err(|error| Failure::from(anyhow::Error::from(error)))?;
+    running.state.metrics.count_log_drops(log.dropped());
     if let Some(path) = context.config_file() {
         running.state.reload_by(reloading(path, context.environment.clone()));
     }
-    greet(context, &config, &running, has_file)?;
+    greet(context, config, &running, has_file)?;
     let down = wait(&running, &config.server.data_dir)?;
     context.console.say("stopping: requests in flight may end, then the ledger closes");
     running.shutdown();

@@ -5,11 +5,14 @@ use super::credential::{self, Credential};
 use super::field::{Field, Takes};
 use super::mistake::{choices, nearest};
 use super::section::{Reading, Section, Spot};
+use super::surface;
 use super::tree::Tree;
 use super::vendor;
 use super::words::Billing;
-use bursar_core::Family;
 use bursar_core::decimal::DecimalError;
+use bursar_core::{Family, Rate};
+use bursar_wire::Surface;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 const FAMILIES: &[&str] = &["openai", "anthropic", "gemini", "ollama"];
@@ -89,6 +92,12 @@ pub(super) const FIELDS: &[Field] = &[
         "\"stop\"",
         "What follows a timeout or a connection that broke after the request was sent. `next` asks the next deployment, although both may be billed: the silent one is charged at its hold until its bill is known.",
     ),
+    Field::new(
+        "surfaces",
+        Takes::Other("a table of surfaces and USD for one request, such as `{ images = \"0.25\" }`"),
+        "{}",
+        "Surfaces without a meter that pass, each request held and charged at the price declared here. The others are refused by name.",
+    ),
 ];
 
 /// A provider, checked.
@@ -120,6 +129,8 @@ pub struct Provider {
     pub fallback_model: Option<String>,
     /// Whether to try the next deployment after a silence.
     pub next_after_silence: bool,
+    /// Surfaces without a meter that pass, with what each request is charged.
+    pub surfaces: BTreeMap<Surface, Rate>,
 }
 
 /// With what Bursar authenticates towards a provider.
@@ -190,6 +201,7 @@ pub(super) fn read(name: &str, section: &Section<'_>, reading: &mut Reading<'_>)
         fallback: fallback.iter().map(|spot| spot.text.to_owned()).collect(),
         fallback_model,
         next_after_silence: after_silence.unwrap_or(false),
+        surfaces: surface::read(section, reading),
     })
 }
 

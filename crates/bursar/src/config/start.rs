@@ -9,6 +9,7 @@ use super::vendor::{VENDORS, Vendor, ollama_base_url};
 use super::words::Billing;
 use super::{Checked, Config, Report, SECTIONS, overrides};
 use bursar_core::Family;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What `bursar serve` watches for when nothing says how much may be spent: records what it would have refused.
@@ -68,5 +69,6 @@ fn found(vendor: &Vendor, environment: &Environment) -> Option<Provider> {
         fallback: Vec::new(),
         fallback_model: None,
         next_after_silence: false,
+        surfaces: BTreeMap::new(),
     })
 }

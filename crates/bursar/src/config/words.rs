@@ -53,6 +53,13 @@ words! {
         /// Traditional Chinese.
         TraditionalChinese = "zh-TW",
     }
+    /// How lines of the log are written.
+    LogFormat {
+        /// For people.
+        Text = "text",
+        /// One JSON object a line.
+        Json = "json",
+    }
     /// The status with which a spent budget is refused.
     RefusalStatus {
         /// What each API format's own clients understand as final.

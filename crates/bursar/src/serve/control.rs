@@ -26,6 +26,8 @@ type Job = (Request<Bytes>, oneshot::Sender<Response<Bytes>>);
 /// The running control plane.
 pub struct ControlPlane {
     jobs: mpsc::Sender<Job>,
+    /// For what no report may keep waiting.
+    urgent: mpsc::Sender<Job>,
     stop: watch::Sender<bool>,
     threads: parking_lot::Mutex<Vec<JoinHandle<()>>>,
 }
@@ -36,18 +38,10 @@ impl ControlPlane {
     /// # Errors
     /// When a thread or runtime cannot be started.
     pub fn start(state: &Arc<State>, drainer: Drainer) -> io::Result<Arc<Self>> {
-        let (jobs, queue) = mpsc::channel(QUEUE);
         let (stop, stopped) = watch::channel(false);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("control")
-            .enable_all()
-            .build()?;
         let router = bursar_control::router(Arc::clone(state));
-        let ended = stopped.clone();
-        let serving = std::thread::Builder::new()
-            .name("control-main".to_owned())
-            .spawn(move || runtime.block_on(serve(router, queue, ended)))?;
+        let (urgent, stopping) = lane("control-urgent", router.clone(), stopped.clone())?;
+        let (jobs, serving) = lane("control", router, stopped.clone())?;
         let (watched, ended) = (Arc::clone(state), stopped.clone());
         let throttling = std::thread::Builder::new()
             .name("throttle".to_owned())
@@ -59,8 +53,9 @@ impl ControlPlane {
             .spawn(move || tend(&upkeep, drainer, &stopped))?;
         Ok(Arc::new(Self {
             jobs,
+            urgent,
             stop,
-            threads: parking_lot::Mutex::new(vec![serving, throttling, alerting, tending]),
+            threads: parking_lot::Mutex::new(vec![stopping, serving, throttling, alerting, tending]),
         }))
     }
 
@@ -83,7 +78,8 @@ impl Control for ControlPlane {
 
     fn call(&self, request: Request<Bytes>) -> Answering {
         let (answer, answered) = oneshot::channel();
-        let sent = self.jobs.try_send((request, answer));
+        let lane = if is_urgent(request.uri().path()) { &self.urgent } else { &self.jobs };
+        let sent = lane.try_send((request, answer));
         Box::pin(async move {
             let busy = || text(StatusCode::SERVICE_UNAVAILABLE, "the control plane is busy or ending\n");
             match sent {
@@ -92,6 +88,28 @@ impl Control for ControlPlane {
             }
         })
     }
+}
+
+/// Whether a request has a thread of its own: who stops everything does not wait for who reads a year of records.
+fn is_urgent(path: &str) -> bool {
+    path.starts_with("/admin/v1/kill") || path == "/livez"
+}
+
+/// A thread that answers what is sent to it.
+fn lane(
+    name: &str,
+    router: axum::Router,
+    stopped: watch::Receiver<bool>,
+) -> io::Result<(mpsc::Sender<Job>, JoinHandle<()>)> {
+    let (jobs, queue) = mpsc::channel(QUEUE);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name(name)
+        .enable_all()
+        .build()?;
+    let body = move || runtime.block_on(serve(router, queue, stopped));
+    let thread = std::thread::Builder::new().name(format!("{name}-main")).spawn(body)?;
+    Ok((jobs, thread))
 }
 
 async fn serve(mut router: axum::Router, mut queue: mpsc::Receiver<Job>, mut stopped: watch::Receiver<bool>) {
@@ -145,7 +163,9 @@ fn tend(state: &State, mut drainer: Drainer, stopped: &watch::Receiver<bool>) {
             }
             Err(error) => tracing::warn!(%error, "the ledger's upkeep failed"),
         }
-        match drain_all(&mut drainer) {
+        let drained = drain_all(&mut drainer);
+        state.note_drained(&drainer, drained.as_ref().err().map(ToString::to_string));
+        match drained {
             Ok(()) => failures = 0,
             Err(error) => {
                 // Records fail open: requests go on, the journal keeps what is not drained.
@@ -178,3 +198,6 @@ fn throttle(state: &State, stopped: &watch::Receiver<bool>) {
         std::thread::sleep(THROTTLE_EVERY);
     }
 }
+
+#[cfg(test)]
+mod tests;

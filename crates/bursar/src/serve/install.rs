@@ -6,6 +6,7 @@ use bursar_govern::assemble::Installed;
 use bursar_govern::circuit::Limits;
 use bursar_govern::directory::{Credential, Credentials, Model, ModelAt, Provider, Timeouts};
 use bursar_govern::seal::Secret;
+use bursar_govern::surfaces;
 use bursar_pricing::{Billing, Facts, Multipliers, PriceBook, RateClass, RowSpec, vendor};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -109,8 +110,10 @@ fn provider(declared: &config::Provider, surroundings: &Surroundings<'_>) -> Res
     let authorities = authorities
         .map_err(|problem| InstallError::Authorities { provider: declared.name.clone(), problem })?;
     let seconds = |s: u32| Duration::from_secs(u64::from(s));
+    let prices = known.unwrap_or(&declared.name);
+    let priced = |surface, fee| (surface, surfaces::row(prices, surface, fee));
     Ok(Provider {
-        prices: known.unwrap_or(&declared.name).into(),
+        prices: prices.into(),
         name,
         family: declared.family,
         billing,
@@ -126,6 +129,7 @@ fn provider(declared: &config::Provider, surroundings: &Surroundings<'_>) -> Res
         fallback_model: declared.fallback_model.as_deref().map(Into::into),
         next_after_silence: declared.next_after_silence,
         bills_errors: false,
+        surfaces: declared.surfaces.iter().map(|(surface, fee)| priced(*surface, *fee)).collect(),
     })
 }
 

@@ -10,6 +10,9 @@ use super::probing::prober;
 use super::reconcile::{Difference, ReconcileError, reconcile};
 use super::sealing::{SealingError, sealer};
 use super::surroundings::{SystemClock, boot_id, random};
+use super::telemetry::{self, Telemetry, TelemetryError};
+use super::timed_disk::TimedDisk;
+use super::watching::{more_checks, observers};
 use crate::config::{Config, Durability, RefusalStatus, Surroundings};
 use bursar_control::throttle::{Projection, Rules};
 use bursar_control::{ControlError, Drainer, Metrics, State, Watcher, backup};
@@ -85,6 +88,9 @@ pub enum ServeError {
     /// The key that seals.
     #[error(transparent)]
     Sealing(#[from] SealingError),
+    /// Telemetry.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// The listener.
     #[error("cannot listen on {address}")]
     Listen {
@@ -121,6 +127,7 @@ pub struct Running {
     control: Arc<ControlPlane>,
     kills: KillWatch,
     replies: Arc<Replies>,
+    telemetry: Option<Arc<Telemetry>>,
 }
 
 /// Starts everything that `config` asks for.
@@ -128,11 +135,24 @@ pub struct Running {
 /// # Errors
 /// See [`ServeError`].
 pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running, ServeError> {
-    let clock = SystemClock;
+    start_at(config, surroundings, Arc::new(SystemClock))
+}
+
+/// As [`start`], by a clock of the caller's: what a date decides can be tried without waiting for it. Timeouts follow the
+/// machine's own clock all the same.
+///
+/// # Errors
+/// See [`ServeError`].
+pub fn start_at(
+    config: &Config,
+    surroundings: &Surroundings<'_>,
+    clock: Arc<dyn Clock>,
+) -> Result<Running, ServeError> {
     let now = clock.now();
     let data_dir = &config.server.data_dir;
     create_private(data_dir)?;
-    let (ledger, recovery) = open_ledger(config, now)?;
+    let metrics = Arc::new(Metrics::default());
+    let (ledger, recovery) = open_ledger(config, &metrics, now)?;
     let settings = Arc::new(Settings::open(&data_dir.join(backup::SETTINGS), now)?);
     create_private(&data_dir.join(backup::RECORDS))?;
     let records = Arc::new(Records::open(&data_dir.join(backup::RECORDS), now)?);
@@ -141,10 +161,11 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     let mut installed = install(config, surroundings, prices(data_dir)?, now)?;
     installed.sealer = Some(sealer(config, surroundings)?);
 
-    let metrics = Arc::new(Metrics::default());
     let watcher = Watcher::new(Arc::clone(&metrics));
-    let observer: Arc<dyn bursar_govern::ports::Observer> = watcher.clone();
-    let ports = Ports { clock: Arc::new(clock), random: Arc::new(random), observer };
+    let told = &config.watching.telemetry;
+    let telemetry = Telemetry::start(told, surroundings, Arc::clone(&clock), Arc::clone(&metrics.spans))?;
+    let observer = observers(watcher.clone(), telemetry.clone());
+    let ports = Ports { clock, random: Arc::new(random), observer };
     let governor = Governor::new(Directory::default(), Arc::clone(&ledger), ports);
     governor.learned().read(&records);
     let state =
@@ -155,8 +176,10 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
     // Who was throttled before is throttled again before the first request.
     state.throttle.set_rules(throttle_rules(config));
     state.tend_throttles();
-    let drainer =
-        Drainer::new(Arc::clone(&ledger), records, settings, watcher).map_err(ControlError::from)?;
+    let drainer = Drainer::new(Arc::clone(&ledger), records, settings, watcher)
+        .map_err(ControlError::from)?
+        .telling(&state);
+    state.check_by(more_checks(&state));
     let sealer = sealer(config, surroundings)?;
     let replies = Replies::start(Arc::clone(&state.settings), sealer).map_err(ServeError::Thread)?;
     state.repeat_by(Arc::clone(&replies));
@@ -181,6 +204,7 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
         default_keys: edges::default_keys(&config.server, surroundings)?,
         proxies: edges::proxies(surroundings)?,
         client_wait,
+        sample_pct: telemetry::sample_pct(told),
     });
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let workers = config.server.threads.and_then(|n| usize::try_from(n).ok()).unwrap_or(cores);
@@ -202,6 +226,7 @@ pub fn start(config: &Config, surroundings: &Surroundings<'_>) -> Result<Running
         control,
         kills,
         replies,
+        telemetry,
     })
 }
 
@@ -241,6 +266,7 @@ fn throttle_rules(config: &Config) -> Rules {
 impl Running {
     /// Stops accepting, lets requests in flight end, drains the journal and closes the ledger. Blocks.
     pub fn shutdown(self) {
+        self.state.end_watching();
         self.server.shutdown();
         if self.ledger.commit().is_err() {
             tracing::error!("the last entries could not be written");
@@ -253,6 +279,9 @@ impl Running {
         }
         if let Err(error) = self.ledger.close() {
             tracing::error!(%error, "the ledger did not close in order");
+        }
+        if let Some(telemetry) = &self.telemetry {
+            telemetry.shutdown();
         }
     }
 }
@@ -275,10 +304,14 @@ fn prices(data_dir: &Path) -> Result<Arc<PriceBook>, ServeError> {
     }
 }
 
-fn open_ledger(config: &Config, now: Timestamp) -> Result<(Arc<Ledger>, Recovery), ServeError> {
+fn open_ledger(
+    config: &Config,
+    metrics: &Metrics,
+    now: Timestamp,
+) -> Result<(Arc<Ledger>, Recovery), ServeError> {
     let folder = config.server.data_dir.join(backup::LEDGER);
     create_private(&folder)?;
-    let disk = Arc::new(RealDisk::open(&folder)?);
+    let disk = TimedDisk::new(Arc::new(RealDisk::open(&folder)?), Arc::clone(&metrics.ledger));
     let options = LedgerOptions {
         durability: match config.ledger.durability {
             Durability::Sync => Kept::Sync,

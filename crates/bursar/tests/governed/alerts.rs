@@ -272,6 +272,48 @@ async fn what_else_happens_is_told_once_too() {
     }
 }
 
+/// A budget of several `per` has windows that share a value: each is told of once, whether the journal or a refusal tells.
+///
+/// Rules: S0-20, S1-01.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_several_windows_with_a_value_in_common_is_told_once() {
+    let budget = "[projects.beta]\n[[budgets]]\nname = \"both\"\nlimit = \"0.004 USD\"\nperiod = \"total\"\n\
+                  per = [\"project\", \"user\"]\nthresholds = [100]\n";
+    let mut house = House::with(priced(), budget).await;
+    let made = house.admin("POST", "/keys", &json!({"project": "beta", "user": "ann"})).await;
+    let keys = [house.key.clone(), made["key"].as_str().expect("a key").to_owned()];
+    for (project, key) in ["alpha", "beta"].into_iter().zip(keys) {
+        let spent = json!({"attributes": {"project": project, "user": "ann"}, "provider": "fake", "model": "small",
+            "usage": {}, "cost_usd": "0.005"});
+        assert_eq!(house.admin("POST", "/usage", &spent).await["result"], "settled");
+        house.key = key;
+        for _ in 0..2 {
+            assert_eq!(house.chat(&chat(5, false)).await.status, 429);
+        }
+    }
+    let mut keys = Vec::new();
+    for round in 0..2 {
+        for _ in 0..1_500 {
+            let listed = house.admin("GET", "/alerts?event=exhausted&limit=100", &Value::Null).await;
+            let items = listed["items"].as_array().cloned().unwrap_or_default();
+            keys = items.iter().map(|item| item["dedup_key"].as_str().expect("a key").to_owned()).collect();
+            if keys.len() >= 2 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        keys.sort();
+        assert_eq!(
+            keys,
+            ["exhausted:both:alpha/ann:total", "exhausted:both:beta/ann:total"],
+            "round {round}"
+        );
+        // Whatever would be told twice has been after a restart, which reads everything that is left.
+        house.stop();
+        house.start_again();
+    }
+}
+
 /// Rules: S1-01, C1-19.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_neither_loses_an_alert_nor_repeats_it() {

@@ -2,7 +2,6 @@
 
 use crate::house::{House, asking, nanos, priced, reqwest_lite};
 use bursar_core::{Family, Timestamp};
-use bursar_govern::{Throttled, Why};
 use bursar_mock::{Mock, Price, Recorded, Recording, Script};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -122,13 +121,15 @@ async fn a_request_may_forbid_its_own_fallback() {
     assert_eq!((answer.status, answer.json()["bursar"]["code"].as_str()), (400, Some("E-INPUT-001")));
 }
 
-fn throttle(chain: &Chain, providers: &[&str]) {
-    let until = Some(Timestamp::from_jiff(jiff::Timestamp::now()).plus_seconds(600));
-    let mut throttled = Throttled::default();
+/// An operator throttles these providers for ten minutes.
+async fn throttle(chain: &Chain, providers: &[&str]) {
+    let until = Timestamp::from_jiff(jiff::Timestamp::now()).plus_seconds(600).to_string();
     for name in providers {
-        throttled.insert(name, None, None, Why { reason: "too much is projected".into(), until });
+        let order =
+            json!({"provider": name, "throttled": true, "reason": "too much is projected", "until": until});
+        let made = chain.house.admin("POST", "/throttle", &order).await;
+        assert_eq!(made["throttled"], true, "{made}");
     }
-    chain.house.governor().replace_throttled(throttled);
 }
 
 /// Rules: S0-03, S0-23, S0-24, V T16, V T17.
@@ -137,7 +138,7 @@ async fn a_throttled_provider_is_routed_around_while_the_process_runs() {
     let chain = Chain::new(priced(), priced(), "").await;
     let no_fallback = [("x-bursar-allow-fallback", "false")];
     assert_eq!(chain.ask(&to("chain", false), &no_fallback).await.header("x-bursar-provider"), "fake");
-    throttle(&chain, &["fake", "b"]);
+    throttle(&chain, &["fake", "b"]).await;
     let answer = chain.ask(&to("chain", false), &[]).await;
     assert_eq!((answer.status, answer.header("x-bursar-provider")), (200, "rules"));
     assert_eq!(answer.header("x-bursar-fallback"), "fake; throttled, b; throttled, c; no_price");
@@ -145,13 +146,15 @@ async fn a_throttled_provider_is_routed_around_while_the_process_runs() {
     assert_eq!((refused.status, refused.json()["bursar"]["code"].as_str()), (429, Some("E-THROTTLE-001")));
     let seconds: u64 = refused.header("retry-after").parse().expect("seconds");
     assert!((500..=600).contains(&seconds), "{seconds}");
-    throttle(&chain, &["fake", "b", "rules"]);
+    throttle(&chain, &["rules"]).await;
     let none = chain.ask(&to("chain", false), &[]).await;
     assert_eq!((none.status, none.json()["bursar"]["code"].as_str()), (503, Some("E-ROUTE-001")));
     let listed = chain.house.latest(4).await;
     let skipped = ["fake skipped", "b skipped", "c skipped", "rules skipped"];
     assert_eq!(tries(&chain.record(&none).await), skipped, "{listed}");
-    throttle(&chain, &[]);
+    for name in ["fake", "b", "rules"] {
+        chain.house.admin("DELETE", &format!("/throttle/{name}"), &Value::Null).await;
+    }
     assert_eq!(chain.ask(&to("chain", false), &[]).await.header("x-bursar-provider"), "fake");
     chain.agrees().await;
 }

@@ -70,6 +70,11 @@ pub(crate) const FORMATS: [Format; 7] = [
 /// A house whose models `small`, `claude`, `gem` and `llama` all cost 1 USD in and 2 USD out per million tokens, 32,000
 /// tokens of output at most, and are billed so by the fake provider.
 pub(crate) async fn house(budgets: &str) -> House {
+    scripted(Script::default(), budgets).await
+}
+
+/// The same over a fake provider with a script of its own.
+pub(crate) async fn scripted(script: Script, budgets: &str) -> House {
     let rate = |text| Rate::parse_per_million(text).expect("a rate");
     let price = Price { input: rate("1"), output: rate("2"), ..Price::default() };
     let mut text = String::new();
@@ -80,5 +85,5 @@ pub(crate) async fn house(budgets: &str) -> House {
              [models.\"{model}\"]\ndeployments = [{{ provider = \"{family}\", price = {{ input = \"1\", output = \"2\", context = 200000, max_output = 32000 }} }}]\n"
         ));
     }
-    House::with(Script::default().price("*", price), &format!("{text}{budgets}")).await
+    House::with(script.price("*", price), &format!("{text}{budgets}")).await
 }

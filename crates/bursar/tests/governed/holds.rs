@@ -1,8 +1,8 @@
 //! Holds of less than the worst case: streams whose hold grows with them, and what happens when it cannot.
 
 use crate::families::{FORMATS, Format, house};
-use crate::house::{House, asking, nanos, priced};
-use serde_json::Value;
+use crate::house::{House, asking, chat, nanos, priced};
+use serde_json::{Value, json};
 
 /// A budget that holds streams in slices.
 fn streaming(limit: &str) -> String {
@@ -169,4 +169,29 @@ async fn an_estimate_holds_what_answers_really_use_and_itemises_what_is_beyond()
     let window = house.settled("run").await;
     assert_eq!(nanos(&window["overage"]), beyond, "every nano-dollar of it is told");
     assert_eq!(nanos(&window["settled"]), house.mock.total().nanos());
+}
+
+/// Rules: S1-08.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_holds_what_the_gateway_would_hold_by_the_policy_of_its_budgets() {
+    let budget =
+        "[[budgets]]\nname = \"slices\"\nlimit = \"0.006 USD\"\nperiod = \"total\"\nhold = \"streaming\"\n";
+    let house = House::with(priced(), budget).await;
+    let check = async |stream: bool| {
+        let call = json!({"attributes": {"project": "alpha"}, "provider": "fake", "model": "small",
+            "input_tokens": 100, "output_tokens": 4000, "stream": stream});
+        house.admin("POST", "/check", &call).await
+    };
+    let plain = check(false).await;
+    assert_eq!((&plain["hold_usd"], &plain["most_usd"]), (&json!("0.0081"), &json!("0.0081")), "{plain}");
+    assert_eq!((&plain["allowed"], &plain["code"]), (&json!(false), &json!("E-BUDGET-018")), "{plain}");
+    let stream = check(true).await;
+    assert_eq!((&stream["allowed"], &stream["most_usd"]), (&json!(true), &json!("0.0081")), "{stream}");
+    assert!(nanos(&stream["hold_usd"]) < 6_000_000, "{stream}");
+    // The gateway says the same of requests like these.
+    for (stream, status) in [(false, 400), (true, 200)] {
+        let mut asked = chat(5, stream);
+        asked["max_tokens"] = json!(4000);
+        assert_eq!(house.chat(&asked).await.status, status, "stream: {stream}");
+    }
 }

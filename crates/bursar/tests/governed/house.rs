@@ -2,10 +2,14 @@
 
 use bursar::config::{Config, Environment, Surroundings};
 use bursar::serve::{self, Running};
+use bursar_core::Timestamp;
 use bursar_core::{Family, Rate};
+use bursar_govern::ports::Clock;
 use bursar_mock::{Mock, Price, Script};
 use serde_json::{Value, json};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -25,6 +29,7 @@ pub(crate) struct House {
     token: String,
     running: Option<Running>,
     text: String,
+    clock: Arc<dyn Clock>,
     /// Kept until the story ends.
     data: TempDir,
     pub(crate) http: reqwest_lite::Client,
@@ -45,7 +50,17 @@ impl House {
         Self::with_all(script, budgets, "durability = \"fast\"", server).await
     }
 
+    /// As [`House::with`], by a clock that the story moves.
+    pub(crate) async fn at(clock: &Arc<Hand>, script: Script, budgets: &str) -> Self {
+        let clock: Arc<dyn Clock> = Arc::<Hand>::clone(clock);
+        Self::by(clock, script, budgets, "durability = \"fast\"", "").await
+    }
+
     async fn with_all(script: Script, budgets: &str, ledger: &str, server: &str) -> Self {
+        Self::by(Arc::new(serve::SystemClock), script, budgets, ledger, server).await
+    }
+
+    async fn by(clock: Arc<dyn Clock>, script: Script, budgets: &str, ledger: &str, server: &str) -> Self {
         let mock = Mock::start(script).await.expect("the mock starts");
         let data = TempDir::new().expect("a folder");
         // What a story adds may speak of the fake provider's address.
@@ -60,7 +75,7 @@ impl House {
             mock.base_url(Family::OpenAi),
         )
         .replace("MOCK_ROOT", &mock.base_url(Family::Anthropic));
-        let running = start(&text);
+        let running = start(&text, &clock);
         let token = std::fs::read_to_string(data.path().join("data/admin-token")).expect("an admin token");
         let mut house = Self {
             mock,
@@ -70,6 +85,7 @@ impl House {
             token: token.trim().to_owned(),
             running: Some(running),
             text,
+            clock,
             data,
             http: reqwest_lite::Client::new(),
         };
@@ -196,7 +212,7 @@ impl House {
 
     /// Starts Bursar again on what the last one left.
     pub(crate) fn start_again(&mut self) {
-        let running = start(&self.text);
+        let running = start(&self.text, &self.clock);
         self.base = format!("http://{}", running.address);
         self.admin_base = format!("http://{}", running.admin_address.unwrap_or(running.address));
         self.running = Some(running);
@@ -206,12 +222,18 @@ impl House {
     pub(crate) fn start_on(&mut self, data_dir: &Path) {
         let other = format!("data_dir = {data_dir:?}");
         let lines = self.text.lines().map(|line| if line.starts_with("data_dir") { &other } else { line });
-        let running = start(&lines.collect::<Vec<_>>().join("\n"));
+        let running = start(&lines.collect::<Vec<_>>().join("\n"), &self.clock);
         self.base = format!("http://{}", running.address);
         self.admin_base = format!("http://{}", running.admin_address.unwrap_or(running.address));
         self.running = Some(running);
         let token = std::fs::read_to_string(data_dir.join("admin-token")).expect("an admin token");
         token.trim().clone_into(&mut self.token);
+    }
+
+    /// Changes the configuration for the next start.
+    pub(crate) fn reword(&mut self, from: &str, to: &str) {
+        assert!(self.text.contains(from), "`{from}` is not in the configuration");
+        self.text = self.text.replace(from, to);
     }
 
     /// Stops Bursar in order.
@@ -228,8 +250,30 @@ impl Drop for House {
     }
 }
 
+/// A clock that stands still until it is moved.
+pub(crate) struct Hand(AtomicI64);
+
+impl Hand {
+    pub(crate) fn at(text: &str) -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(instant(text).micros())))
+    }
+    pub(crate) fn set(&self, text: &str) {
+        self.0.store(instant(text).micros(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
+}
+
+fn instant(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap_or_else(|| panic!("`{text}` is no time"))
+}
+
 /// Starts it on a configuration, whose comments `# variable NAME=value` are its environment.
-fn start(text: &str) -> Running {
+fn start(text: &str, clock: &Arc<dyn Clock>) -> Running {
     let own = text.lines().filter_map(|line| line.strip_prefix("# variable ")?.split_once('='));
     let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let secret = |name: &str, text: &str| (name.to_owned(), text.to_owned());
@@ -239,7 +283,8 @@ fn start(text: &str) -> Running {
     let surroundings = Surroundings { environment: &environment, read_file: &read };
     let checked = Config::read(text, Path::new("bursar.toml"), &surroundings);
     let config = checked.unwrap_or_else(|report| panic!("{report:#?}")).config;
-    tokio::task::block_in_place(|| serve::start(&config, &surroundings)).expect("Bursar starts")
+    let clock = Arc::clone(clock);
+    tokio::task::block_in_place(|| serve::start_at(&config, &surroundings, clock)).expect("Bursar starts")
 }
 
 /// A request that is answered in `out` tokens.

@@ -198,6 +198,24 @@ async fn a_standalone_key_spends_its_own_balance_and_is_topped_up() {
 
 /// Rules: S4-38.
 #[tokio::test(flavor = "multi_thread")]
+async fn a_balance_is_changed_at_its_key_and_nowhere_else() {
+    let (house, made) = house(&json!({"kind": "standalone", "user": "ann", "balance": "0.004"})).await;
+    let id = made["id"].as_str().unwrap();
+    let budget = format!("/budgets/balance%20of%20key%20{id}");
+    assert_eq!(house.admin("GET", &budget, &Value::Null).await["limit"], "0.004 USD");
+    for (method, body) in [("PATCH", json!({"limit": "100 USD"})), ("DELETE", Value::Null)] {
+        let no = house.admin(method, &budget, &body).await;
+        assert_eq!(no["status"], 409, "{method}: {no}");
+        assert!(no["detail"].as_str().unwrap().contains("top it up"), "{no}");
+    }
+    assert_eq!(house.admin("GET", &budget, &Value::Null).await["limit"], "0.004 USD");
+    path(&house, &made, "PATCH", "", &json!({"balance": "0.01"})).await;
+    assert_eq!(house.admin("GET", &budget, &Value::Null).await["limit"], "0.01 USD");
+    assert_eq!(nanos(&ask_balance(&house, "", &house.headers()).await["balance"]["limit"]), 10_000_000);
+}
+
+/// Rules: S4-38.
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_the_file_declares_keeps_its_limits_and_balance_over_a_restart() {
     let text = "sk-made-elsewhere";
     let hash: String = HashedSecret::of(text).as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();

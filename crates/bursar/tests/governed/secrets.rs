@@ -2,11 +2,15 @@
 
 use crate::house::{UPSTREAM_SECRET, asking, chat, priced};
 use crate::process::Process;
+use crate::receivers::Receiver;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 const GIVEN: &str = "sk-given-through-the-api-0123456789";
 const TURNED: &str = "sk-given-when-it-was-turned-987654";
+/// Whoever knows the address of a webhook may post there, and with its secret in Bursar's name.
+const CHANNEL: &str = "channel-address-0123456789";
+const SIGNING: &str = "channel-signing-secret-9876543210";
 const PROMPT: &str = "the-prompt-is-nobodys-business";
 
 /// Every file below a folder.
@@ -23,7 +27,22 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 async fn no_secret_is_on_disk_in_logs_or_in_records() {
     let mock = bursar_mock::Mock::start(priced()).await.unwrap();
     let mut process = Process::new(&mock);
+    // One channel takes alerts, the other is not there: its problem is noted again and again.
+    let receiver = Receiver::start(&[]).await;
+    let references = tempfile::TempDir::new().unwrap();
+    let mut config = std::fs::read_to_string(process.config()).unwrap();
+    for (name, base) in [("taken", receiver.base.as_str()), ("lost", "http://127.0.0.1:1")] {
+        let (url, secret) = (references.path().join(name), references.path().join("signing"));
+        std::fs::write(&url, format!("{base}/{CHANNEL}")).unwrap();
+        std::fs::write(&secret, SIGNING).unwrap();
+        config.push_str(&format!(
+            "[alerts.{name}]\ntype = \"webhook\"\nurl = {{ file = {url:?} }}\nsecret = {{ file = {secret:?} }}\n"
+        ));
+    }
+    std::fs::write(process.config(), config).unwrap();
     process.start().await;
+    process.admin("POST", "/kill", &json!({"scope": "run=none", "reason": "an alert"})).await;
+    receiver.until(1, |got| got.path.contains(CHANNEL)).await;
     let made = process.admin("POST", "/keys", &json!({"project": "alpha", "user": "ann"})).await;
     let first = made["key"].as_str().unwrap().to_owned();
     let id = made["id"].as_str().unwrap().to_owned();
@@ -74,7 +93,7 @@ async fn no_secret_is_on_disk_in_logs_or_in_records() {
     };
     assert!(mock.requests().iter().any(used), "the rotated credential was never used");
     shown.extend([given, turned, process.admin("GET", "/providers/fake/credentials", &Value::Null).await]);
-    for path in ["/keys", "/audit?limit=100", "/providers", "/users", "/projects", "/budgets"] {
+    for path in ["/keys", "/audit?limit=100", "/alerts", "/providers", "/users", "/projects", "/budgets"] {
         shown.push(process.admin("GET", path, &Value::Null).await);
     }
     let token = process.token();
@@ -87,6 +106,8 @@ async fn no_secret_is_on_disk_in_logs_or_in_records() {
         ("given credential", GIVEN),
         ("given credential's new secret", TURNED),
         ("admin token", &*token),
+        ("channel's address", CHANNEL),
+        ("channel's secret", SIGNING),
         ("prompt", PROMPT),
     ];
     for (what, secret) in secrets {

@@ -10,7 +10,10 @@ use std::time::{Duration, Instant};
 /// How a stop is commanded.
 #[derive(Debug, Clone, Copy)]
 enum By {
+    /// The admin API at the listener of clients.
     Api,
+    /// The admin API at a listener of its own.
+    OwnDoor,
     File,
 }
 
@@ -18,9 +21,9 @@ fn count(name: &str, usual: usize) -> usize {
     std::env::var(name).ok().and_then(|count| count.parse().ok()).unwrap_or(usual)
 }
 
-/// Opens the streams, keeps asking beside them, stops everything; milliseconds until the last request was sent, and
-/// until the last stream was gone at the provider.
-async fn stop(house: &Arc<House>, streams: usize, by: By) -> (f64, f64) {
+/// Opens the streams, keeps asking beside them, stops everything; milliseconds until the switch was on for the data
+/// plane, until the last request was sent, and until the last stream was gone at the provider.
+async fn stop(house: &Arc<House>, streams: usize, by: By) -> (f64, f64, f64) {
     let mut opening = tokio::task::JoinSet::new();
     let busy = Arc::new(AtomicBool::new(true));
     let mut clients = tokio::task::JoinSet::new();
@@ -47,6 +50,15 @@ async fn stop(house: &Arc<House>, streams: usize, by: By) -> (f64, f64) {
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
     let began = Instant::now();
+    let looking = {
+        let house = Arc::clone(house);
+        std::thread::spawn(move || {
+            while house.governor().kills().is_empty() {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            Instant::now()
+        })
+    };
     let watching = {
         let house = Arc::clone(house);
         tokio::spawn(async move {
@@ -67,24 +79,25 @@ async fn stop(house: &Arc<House>, streams: usize, by: By) -> (f64, f64) {
         })
     };
     match by {
-        By::Api => {
+        By::Api | By::OwnDoor => {
             let order = json!({"scope": "platform", "reason": "measured", "cut": true});
             house.admin("POST", "/kill", &order).await;
         }
         By::File => std::fs::write(house.data_dir().join("KILL"), "measured\ncut\n").expect("a file"),
     }
     let (last_sent, gone) = watching.await.expect("it watches");
+    let is_on = looking.join().expect("it looks");
     busy.store(false, Ordering::Relaxed);
     clients.join_all().await;
     match by {
-        By::Api => drop(house.admin("DELETE", "/kill/platform", &Value::Null).await),
+        By::Api | By::OwnDoor => drop(house.admin("DELETE", "/kill/platform", &Value::Null).await),
         By::File => std::fs::remove_file(house.data_dir().join("KILL")).expect("the file is there"),
     }
     while house.try_chat(&chat(1, false)).await.map_or(0, |answer| answer.status) != 200 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let millis = |at: Instant| at.saturating_duration_since(began).as_secs_f64() * 1e3;
-    (millis(last_sent), millis(gone))
+    (millis(is_on), millis(last_sent), millis(gone))
 }
 
 fn quantile(sorted: &[f64], percent: usize) -> f64 {
@@ -98,20 +111,25 @@ fn quantile(sorted: &[f64], percent: usize) -> f64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn from_the_command_to_the_last_request_sent() {
     let budget = "[[budgets]]\nname = \"daily\"\nlimit = \"100000 USD\"\nperiod = \"day\"\n";
-    let house = Arc::new(House::with(priced().counts_only(), budget).await);
+    let shared = Arc::new(House::with(priced().counts_only(), budget).await);
+    let own_door = "admin_listen = \"127.0.0.2:0\"";
+    let apart = Arc::new(House::served(priced().counts_only(), budget, own_door).await);
     let (streams, rounds) = (count("BURSAR_STREAMS", 1_000), count("BURSAR_ROUNDS", 10));
-    for by in [By::Api, By::File] {
-        let (mut sent, mut gone) = (Vec::new(), Vec::new());
+    for (by, house) in [(By::Api, &shared), (By::OwnDoor, &apart), (By::File, &shared)] {
+        let (mut on, mut sent, mut gone) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..rounds {
-            let (last_sent, last_gone) = stop(&house, streams, by).await;
+            let (is_on, last_sent, last_gone) = stop(house, streams, by).await;
+            on.push(is_on);
             sent.push(last_sent);
             gone.push(last_gone);
         }
-        for (what, times) in [("last request sent", &mut sent), ("last stream gone", &mut gone)] {
+        let times =
+            [("switch on", &mut on), ("last request sent", &mut sent), ("last stream gone", &mut gone)];
+        for (what, times) in times {
             times.sort_by(f64::total_cmp);
             let (p50, p99) = (quantile(times, 50), quantile(times, 99));
             eprintln!("{by:?}, {streams} streams, {rounds} rounds: {what} p50 {p50:.1} ms, p99 {p99:.1} ms");
         }
     }
-    assert_eq!(house.mock.in_flight(), 0);
+    assert_eq!((shared.mock.in_flight(), apart.mock.in_flight()), (0, 0));
 }

@@ -79,6 +79,9 @@ fn an_attempt_is_late_strictly_after_its_endpoints_timeout() {
     let late =
         [(300, None), (301, None), (301, Some(600))].map(|(idle, timeout)| active::is_late(idle, timeout));
     assert_eq!(late, [false, true, false]);
+    // A stream that goes on tells so once a minute, however short its provider's idle timeout is.
+    assert!(!active::is_late(61, Some(5)) && !active::is_late(60, Some(59)));
+    assert!(active::is_late(66, Some(5)), "the minute and the timeout have passed");
 }
 
 /// Rules: S0-19, C6-7: roll-ups tie to the records to the nano-dollar; made anew they do so again.

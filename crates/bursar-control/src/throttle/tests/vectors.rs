@@ -208,6 +208,7 @@ fn served_by(providers: &[String]) -> Directory {
             timeouts: Timeouts::default(),
             fallback: Vec::new(),
             bills_errors: false,
+            surfaces: Default::default(),
             billing: Billing::default(),
             fallback_model: None,
             next_after_silence: false,
@@ -250,6 +251,7 @@ fn routed(vector: &Json, first: &str) -> (Result<Route, Box<NoRoute>>, Vec<Strin
         active: true,
     };
     let key = Key {
+        prefix: "bsr_test".into(),
         id: Value::new("k").unwrap(),
         project: Arc::new(project),
         kind: KeyKind::Member,

@@ -3,7 +3,7 @@
 use super::*;
 use bursar_core::limits::RECORD_BYTES_MAX;
 use bursar_core::refusal::Blocking;
-use bursar_core::{Code, Measure, Multiplier, Rate, Scope};
+use bursar_core::{Code, Measure, Multiplier, Rate, Scope, TraceId};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -147,6 +147,7 @@ fn blocking() -> impl Strategy<Value = Blocking> {
                 budget,
                 measure,
                 scope,
+                per: Vec::new(),
                 starts_at,
                 ends_at,
                 limit,
@@ -202,12 +203,14 @@ prop_compose! {
         (status_code, code) in (option::of(any::<u16>()), option::of(0..Code::ALL.len())),
         (fits_max_output, notes) in (option::of(any::<u64>()), vec(text(128), 0..=8)),
         (first_byte_ms, total_ms) in (option::of(any::<u32>()), option::of(any::<u32>())),
+        trace_id in option::of(1..u128::MAX),
     ) -> Record {
         Record {
             id: RequestId::from_u128(id), created_at, progressed_at, finalized_at, status: Status::ALL[status],
             attributes, idempotency_key, answered_model, upstream_request_id, client_retries, stream, estimated,
             usage, hold, charge, price, windows, status_code, code: code.map(|code| Code::ALL[code]), blocking,
             fits_max_output, shadow, error, first_byte_ms, total_ms, attempts, notes, shortened: false,
+            trace_id: trace_id.and_then(TraceId::from_u128),
         }
     }
 }
@@ -301,4 +304,19 @@ fn a_usual_record_is_a_few_hundred_bytes() {
     let mut out = Vec::new();
     completed(1, "2026-03-01T12:00:00Z").encode(&mut out);
     assert!(out.len() < 150, "{} bytes", out.len());
+}
+
+/// The trace rides behind a bit of its own, at the end: a record without it has the bytes it always had.
+#[test]
+fn the_trace_is_kept_and_records_without_one_stay_as_they_were() {
+    let mut record = completed(1, "2026-03-01T12:00:00Z");
+    let mut before = Vec::new();
+    record.encode(&mut before);
+    record.trace_id = TraceId::from_u128(0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c);
+    let mut out = Vec::new();
+    record.encode(&mut out);
+    assert_eq!(out.len(), before.len() + 17, "sixteen bytes, and one more for the sixteenth bit");
+    assert!(out.ends_with(&record.trace_id.unwrap().as_u128().to_be_bytes()));
+    assert_eq!(Record::decode(&before).unwrap().trace_id, None);
+    assert_eq!(Record::decode(&out), Ok(record));
 }

@@ -168,11 +168,11 @@ fn totals_are_added_once_per_batch() {
         last_used_at: at(9),
     };
     let stranger = KeyUse { key: key_id(200), ..used };
-    assert!(world.settings.add_totals(&[used, stranger], 10).unwrap());
-    assert!(!world.settings.add_totals(&[used], 10).unwrap(), "the same batch again");
-    assert!(!world.settings.add_totals(&[used], 9).unwrap(), "an older batch");
+    assert!(world.settings.add_totals(&[used, stranger], &[], 10).unwrap());
+    assert!(!world.settings.add_totals(&[used], &[], 10).unwrap(), "the same batch again");
+    assert!(!world.settings.add_totals(&[used], &[], 9).unwrap(), "an older batch");
     let correction = KeyUse { requests: 0, list_cost: Usd::from_nanos(-2), last_used_at: at(3), ..used };
-    assert!(world.settings.add_totals(&[correction], 11).unwrap());
+    assert!(world.settings.add_totals(&[correction], &[], 11).unwrap());
     let (_, totals) = world.settings.key(key_id(1)).unwrap();
     assert_eq!((totals.requests, totals.tokens), (2, 1000));
     assert_eq!((totals.list_cost.nanos(), totals.last_used_at), (10, Some(at(9))));

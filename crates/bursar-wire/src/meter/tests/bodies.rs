@@ -1,7 +1,7 @@
 //! Small bodies of every format, written here: what is counted, what is not, and what odd numbers come to.
 
 use super::{chat, plain, read, stream, vector};
-use crate::meter::{Anomaly, BodyKind, Meter, limits::COUNT_MAX, report};
+use crate::meter::{Anomaly, Billed, BodyKind, Meter, limits::COUNT_MAX, report};
 use bursar_core::ApiFormat::{self, *};
 use bursar_core::UsageClass;
 use serde_json::json;
@@ -295,6 +295,7 @@ fn a_compressed_body_is_decoded_on_the_side() {
         meter.feed(&sent);
         let reading = meter.finish();
         assert!(reading.anomalies.has(Anomaly::Encoded) && reading.usage.is_empty(), "{encoding}");
+        assert_eq!((reading.complete, reading.billed()), (false, Billed::Unstated), "{encoding}");
     }
 }
 

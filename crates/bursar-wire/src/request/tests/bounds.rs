@@ -393,6 +393,43 @@ fn every_hosted_tool_is_told_with_its_cap() {
     }
 }
 
+/// Each word that the code knows for a tool, where no fixture above has it.
+#[test]
+fn every_word_for_a_tool_says_who_runs_it() {
+    let anthropic = |kind: &str| {
+        let tool = format!(r#"{{"type":"{kind}","name":"t"}}"#);
+        read(ApiFormat::AnthropicMessages, &format!(r#"{{"model":"m","tools":[{tool}]}}"#))
+    };
+    let gemini = |field: &str| {
+        read(ApiFormat::GeminiGenerate, &format!(r#"{{"contents":[],"tools":[{{"{field}":{{}}}}]}}"#))
+    };
+    let openai = |kind: &str| responses(&format!(r#""tools":[{{"type":"{kind}"}}]"#));
+    for facts in [
+        openai("apply_patch"),
+        openai("computer"),
+        openai("computer_use"),
+        openai("computer_use_preview"),
+        anthropic("computer_20250124"),
+        anthropic("memory_20250818"),
+        anthropic("text_editor_20250728"),
+        gemini("computerUse"),
+    ] {
+        assert!(facts.bound.hosted_tools.is_empty() && !facts.bound.by_reference, "{facts:?}");
+    }
+    for (facts, kind) in [
+        (gemini("enterpriseWebSearch"), HostedToolKind::Grounding),
+        (gemini("googleSearchRetrieval"), HostedToolKind::Grounding),
+        (gemini("mcpServers"), HostedToolKind::Other),
+        (gemini("retrieval"), HostedToolKind::Other),
+        (openai("unheard_of"), HostedToolKind::Other),
+        (anthropic("unheard_of_20270101"), HostedToolKind::Other),
+    ] {
+        assert_eq!(facts.bound.hosted_tools.len(), 1, "{facts:?}");
+        assert_eq!((facts.bound.hosted_tools[0].kind, facts.bound.hosted_tools[0].uses_max), (kind, None));
+        assert!(facts.bound.by_reference, "{facts:?}");
+    }
+}
+
 #[test]
 fn tools_of_the_client_are_not_hosted() {
     for facts in [

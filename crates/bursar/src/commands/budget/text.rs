@@ -27,6 +27,7 @@ pub(super) fn budget(budget: &Value) -> String {
         ("raise", at(budget, "raise")),
         ("managed by", at(budget, "managed_by")),
         ("active", at(budget, "active")),
+        ("would have refused", refused(budget, &or(budget, "measure", "usd"))),
     ]);
     let Some(windows) = budget.get("windows").and_then(Value::as_array) else {
         return out;
@@ -48,17 +49,33 @@ pub(super) fn budget(budget: &Value) -> String {
         ">PROJECTION",
         "RESETS AT",
     ]);
+    let is_shadow = windows.iter().any(|window| window.get("would_have_refused").is_some());
+    if is_shadow {
+        titles.push("WOULD HAVE REFUSED");
+    }
     let mut table = Table::new(&titles);
     for window in windows {
         let mut cells = if has_per { vec![per(window)] } else { Vec::new() };
         let amounts = ["limit", "settled", "suspense", "held", "remaining", "over_limit", "projection"];
         cells.extend(amounts.iter().map(|name| amount(window, name, &measure)));
         cells.push(time(window, "resets_at"));
+        if is_shadow {
+            cells.push(refused(window, &measure));
+        }
         table.row(cells);
     }
     out.push('\n');
     out.push_str(&table.render());
     out
+}
+
+/// What a shadow budget would have refused: how many attempts, and what they asked for.
+pub(super) fn refused(row: &Value, measure: &str) -> String {
+    let Some(refused) = row.get("would_have_refused") else { return String::new() };
+    match at(refused, "count").as_str() {
+        "0" => "0".to_owned(),
+        count => format!("{count} ({})", amount(refused, "requested", measure)),
+    }
 }
 
 /// The values of `per`; those that requests omit are shown as `-`.

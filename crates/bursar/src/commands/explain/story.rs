@@ -51,6 +51,10 @@ fn head(record: &Value) -> String {
         time(record, "created_at"),
         get(record, "api_format")
     ));
+    let trace = at(record, "trace_id");
+    if !trace.is_empty() {
+        out.push_str(&format!("Trace {trace}.\n"));
+    }
     let error = at(record, "error");
     if !error.is_empty() {
         out.push_str(&format!("What went wrong: {error}.\n"));

@@ -23,6 +23,25 @@ fn network() {
 }
 
 #[test]
+fn surfaces() {
+    let declaring = |table: &str| format!("[providers.openai]\ncredential = \"client\"\nsurfaces = {table}");
+    let pages = [
+        ("a word that is none", declaring("{ image = \"0.25\" }")),
+        ("a session", declaring("{ realtime = \"0.25\" }")),
+        ("free", declaring("{ images = \"0\" }")),
+        ("a number", declaring("{ images = 0.25 }")),
+        ("no decimal", declaring("{ images = \"0.25 USD\" }")),
+        ("no table", declaring("[\"images\"]")),
+    ];
+    let pages = pages.each_ref().map(|(name, text)| (*name, text.as_str()));
+    insta::assert_snapshot!("surfaces", page(&pages), "surfaces");
+    let config = read(&declaring("{ images = \"0.25\", audio = \"0.000001\" }")).unwrap().config;
+    let declared = &config.provider("openai").unwrap().surfaces;
+    let shown: Vec<&str> = declared.keys().map(|surface| surface.as_str()).collect();
+    assert_eq!(shown, ["images", "audio"]);
+}
+
+#[test]
 fn a_default_key_is_for_this_machine_unless_it_says_more() {
     let config = |from: &str| {
         let text = format!("[server]\ndefault_keys = [{{ key = {{ env = \"OTHER_KEY\" }}{from} }}]");
