@@ -20,6 +20,9 @@ impl History {
         self.items.get(usize::try_from(number.wrapping_sub(self.forgotten)).ok()?)
     }
     pub(crate) fn get(&self, seed: Seed, id: ReservationId) -> Option<Past> {
+        if self.items.is_empty() {
+            return None;
+        }
         let is_it = |number: &u64| self.position(*number).is_some_and(|(known, _)| *known == id);
         let number = self.numbers.find(seed.of_reservation(id), is_it)?;
         self.position(*number).map(|(_, past)| *past)

@@ -11,6 +11,7 @@ mod engine;
 mod entry;
 mod hash;
 mod history;
+mod ids;
 mod index;
 mod limits;
 mod outcome;

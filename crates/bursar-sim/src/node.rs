@@ -29,13 +29,15 @@ pub enum WrongShell {
     ForgetImageEarly,
     /// Under `fast`, never syncs by itself.
     NeverSync,
+    /// Under `fast`, syncs every half a second.
+    SyncRarely,
     /// After a restart, forgets to put what was in flight into suspense.
     SkipRecover,
 }
 
 impl WrongShell {
     /// Every one.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::SendBeforeSync,
         Self::IgnoreSyncError,
         Self::IgnoreWriteError,
@@ -43,6 +45,7 @@ impl WrongShell {
         Self::StoreLate,
         Self::ForgetImageEarly,
         Self::NeverSync,
+        Self::SyncRarely,
         Self::SkipRecover,
     ];
 }

@@ -100,12 +100,13 @@ struct World {
     store: Store,
     book: Book,
     log: Vec<Entry>,
-    log_times: Vec<i64>,
     attempts: BTreeMap<ReservationId, Attempt>,
     waiting: VecDeque<(Seq, Waiting)>,
     truths: BTreeMap<ReservationId, Truth>,
     /// The last entries that were written and synced when the process ended.
     relied: Option<Relied>,
+    /// When the process ended, or its journal failed: from then on it could sync nothing.
+    ended_at: i64,
     flipped: Option<(String, usize, u8)>,
     flush_due: bool,
     sync_due: bool,
@@ -167,11 +168,11 @@ impl World {
             store: Store::default(),
             book: Book::default(),
             log: Vec::new(),
-            log_times: Vec::new(),
             attempts: BTreeMap::new(),
             waiting: VecDeque::new(),
             truths: BTreeMap::new(),
             relied: None,
+            ended_at: 0,
             flipped: None,
             flush_due: false,
             sync_due: false,
@@ -328,7 +329,6 @@ impl World {
             | Entry::Image(_) => {}
         }
         self.log.push(entry.clone());
-        self.log_times.push(self.now);
     }
     fn mix(&mut self, word: u64) {
         self.trace = (self.trace.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);

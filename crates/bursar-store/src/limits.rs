@@ -27,6 +27,9 @@ pub const BUFFER_BYTES_KEPT: usize = 1024 * 1024;
 /// Entry numbers that a repair skips behind the last that it could read: more than any number that was ever given out
 /// and cannot be read any more; a segment of the default size holds less than a million entries.
 pub const SEQS_SKIPPED_BY_REPAIR: u64 = 10_000_000;
+/// Bytes of entries that one batch carries; what is more goes into the next: a megabyte stays in the processor's caches
+/// from the buffer to the blocks, and holds the longest entry many times.
+pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// Seconds for which a window's image is kept after its period: 400 days, a year and a month to look back.
 pub const WINDOW_KEPT_S_MIN: i64 = 400 * 86_400;
 /// Images of long past windows forgotten in one upkeep: a few milliseconds, and more in a day than can be made in one.

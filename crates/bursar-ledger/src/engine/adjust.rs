@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::finish::is_complete;
-use super::state::wide;
+use super::state::{Window, wide};
 use crate::ReplayError;
 use crate::command::{Adjust, AdjustmentId};
 use crate::entry::{Entry, Sink};
@@ -79,6 +79,9 @@ impl Engine {
         parts: &[(WindowId, i64)],
         crossings: &[Crossing],
     ) -> Result<(), ReplayError> {
+        if self.adjusted.contains(&id.0) && !self.wrong(Variant::AdjustTwice) {
+            return Err(ReplayError::Undecided);
+        }
         let entries = self.entries;
         for (id, delta) in parts {
             let slot = *self.window_slots.get(&id.0).ok_or(ReplayError::Window)?;
@@ -88,6 +91,7 @@ impl Engine {
             window.overage = window.overage.saturating_add((*delta).max(0));
             window.used_at = window.used_at.max(at);
             window.changed = entries;
+            window.bounded()?;
         }
         self.cross(crossings);
         self.remember_adjustment(id);
@@ -131,8 +135,7 @@ impl Engine {
         let Some(own) = self.window_slots.get(&window.0).and_then(|slot| self.windows.get(*slot)) else {
             return Outcome::Rejected(Rejection::WindowNotLoaded(window));
         };
-        let free = wide(own.granted) - wide(own.returned) - own.used();
-        if amount <= 0 || wide(amount) > free {
+        if !own.can_give_back(amount) {
             return Outcome::Rejected(Rejection::BelowZero(window));
         }
         let entry = Entry::GaveBack { at: now, window, amount };
@@ -161,9 +164,20 @@ impl Engine {
         let entries = self.entries;
         let slot = *self.window_slots.get(&window.0).ok_or(ReplayError::Window)?;
         let window = self.windows.get_mut(slot).ok_or(ReplayError::Window)?;
+        if !window.can_give_back(amount) {
+            return Err(ReplayError::Undecided);
+        }
         window.returned = window.returned.checked_add(amount).ok_or(ReplayError::Overflow)?;
         window.used_at = window.used_at.max(at);
         window.changed = entries;
         Ok(())
+    }
+}
+
+impl Window {
+    /// Whether so much of what was granted is free to go back.
+    fn can_give_back(&self, amount: i64) -> bool {
+        let free = wide(self.granted) - wide(self.returned) - self.used();
+        amount > 0 && wide(amount) <= free
     }
 }

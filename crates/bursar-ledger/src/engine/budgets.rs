@@ -72,6 +72,9 @@ impl Engine {
             return self.insert_budget(BudgetSlot::new(budget.clone(), 0));
         };
         let own = self.budget(slot).ok_or(ReplayError::Budget)?;
+        if own.removed || own.budget.version >= budget.version {
+            return Err(ReplayError::Undecided);
+        }
         let old = own.budget.clone();
         let apart = old.per != budget.per || old.measure != budget.measure;
         let generation = own.generation.saturating_add(u32::from(apart));
@@ -103,6 +106,9 @@ impl Engine {
     pub(super) fn apply_budget_removed(&mut self, budget: BudgetId) -> Result<(), ReplayError> {
         let slot = *self.budget_slots.get(&budget.0).ok_or(ReplayError::Budget)?;
         let own = self.budget_mut(slot).ok_or(ReplayError::Budget)?;
+        if own.removed {
+            return Err(ReplayError::Undecided);
+        }
         own.removed = true;
         let budget = own.budget.clone();
         self.index.remove(self.seed, &budget, slot);

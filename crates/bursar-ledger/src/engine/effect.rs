@@ -11,7 +11,6 @@ use crate::slab::Slot;
 use crate::variant::Variant;
 use crate::window::{WindowId, WindowImage};
 use bursar_core::{Charge, ReservationId, Timestamp};
-use hashbrown::hash_table::Entry as TableEntry;
 use smallvec::SmallVec;
 
 /// Why an entry does not follow from the entries before it.
@@ -35,19 +34,28 @@ pub enum ReplayError {
     /// A counter would overflow or fall below zero.
     #[error("a counter would overflow or fall below zero")]
     Overflow,
-    /// A piece of a snapshot after other entries.
-    #[error("a piece of a snapshot comes after other entries")]
+    /// A piece of a snapshot after other entries or out of order, or a snapshot that is not whole.
+    #[error("a piece of a snapshot is missing, or not where it belongs")]
     Image,
+    /// No decision leads to it from this state.
+    #[error("no decision leads to the entry")]
+    Undecided,
 }
 
 impl Engine {
     /// Applies an effect that was journalled before. A sequence of entries rebuilds exactly the state that pushed it.
+    ///
+    /// What would break an invariant is refused, whoever wrote it: after any entries that a replay took,
+    /// [`check_invariants`](crate::check_invariants) holds. Whether there was room is not asked again.
     ///
     /// # Errors
     /// When the entry does not follow from what was replayed so far. The engine must not be used then.
     pub fn replay(&mut self, entry: &Entry) -> Result<(), ReplayError> {
         if let Entry::Image(image) = entry {
             return self.restore(image);
+        }
+        if self.restoring.is_some() {
+            self.restored()?;
         }
         self.entries = self.entries.saturating_add(1);
         match entry {
@@ -80,14 +88,24 @@ impl Engine {
         if image.id.0 < self.next_window {
             return Err(ReplayError::WindowTwice);
         }
+        let own = self.budget_slots.get(&image.key.budget.0).and_then(|slot| self.budget(*slot));
+        let own = own.ok_or(ReplayError::Budget)?;
+        let counters = [image.settled, image.suspense, image.held, image.overage, image.returned];
+        if own.removed || own.generation != image.key.generation || counters != [0; 5] {
+            return Err(ReplayError::Undecided);
+        }
         self.next_window = image.id.0.checked_add(1).ok_or(ReplayError::Overflow)?;
-        self.insert_window(image)
+        self.insert_window(image).map(|_| ())
     }
     /// Puts a window into memory.
-    pub(super) fn insert_window(&mut self, image: &WindowImage) -> Result<(), ReplayError> {
+    pub(super) fn insert_window(&mut self, image: &WindowImage) -> Result<Slot, ReplayError> {
         let budget = *self.budget_slots.get(&image.key.budget.0).ok_or(ReplayError::Budget)?;
         let own = self.budget(budget).ok_or(ReplayError::Budget)?;
         let window = Window::from_image(image, budget, own.windows.len(), &own.budget.thresholds);
+        if image.key.generation > own.generation || image.id.0 >= self.next_window {
+            return Err(ReplayError::Undecided);
+        }
+        window.bounded()?;
         let hash = Self::hash_of(self.seed, &window);
         let same = |other: &Window| {
             (other.budget, other.generation) == (window.budget, window.generation)
@@ -104,7 +122,7 @@ impl Engine {
         let rehash = |slot: &Slot| windows.get(*slot).map_or(0, |window| Self::hash_of(seed, window));
         self.window_keys.insert_unique(hash, slot, rehash);
         self.budget_mut(budget).ok_or(ReplayError::Budget)?.windows.push(slot);
-        Ok(())
+        Ok(slot)
     }
     fn apply_reserved(&mut self, reserved: &Reserved) -> Result<(), ReplayError> {
         let slots = self.slots_of(&reserved.windows)?;
@@ -116,12 +134,21 @@ impl Engine {
             window.open += 1;
             window.used_at = window.used_at.max(reserved.at);
             window.changed = entries;
+            window.bounded()?;
         }
         self.insert_reservation(reserved, slots, State::Live, Some(reserved.deadline))
     }
+    /// Windows of one attempt, each once.
     pub(super) fn slots_of(&self, windows: &[WindowId]) -> Result<SmallVec<[Slot; 6]>, ReplayError> {
-        let slot = |id: &WindowId| self.window_slots.get(&id.0).copied().ok_or(ReplayError::Window);
-        windows.iter().map(slot).collect()
+        let mut slots: SmallVec<[Slot; 6]> = SmallVec::new();
+        for id in windows {
+            let slot = *self.window_slots.get(&id.0).ok_or(ReplayError::Window)?;
+            if slots.contains(&slot) {
+                return Err(ReplayError::Undecided);
+            }
+            slots.push(slot);
+        }
+        Ok(slots)
     }
     pub(super) fn insert_reservation(
         &mut self,
@@ -132,14 +159,13 @@ impl Engine {
     ) -> Result<(), ReplayError> {
         let forgets = self.wrong(Variant::ForgetIds);
         let (reservations, seed) = (&self.reservations, self.seed);
-        let same =
-            |slot: &Slot| !forgets && reservations.get(*slot).is_some_and(|open| open.id == reserved.id);
-        let rehash = |slot: &Slot| reservations.get(*slot).map_or(0, |open| seed.of_reservation(open.id));
+        if self.is_finished(reserved.id) {
+            return Err(ReplayError::ReservationTwice);
+        }
+        let same = |slot: Slot| !forgets && reservations.get(slot).is_some_and(|open| open.id == reserved.id);
         // One probe for both questions: a million of these are a recovery.
-        let place = match self.reservation_slots.entry(seed.of_reservation(reserved.id), same, rehash) {
-            TableEntry::Occupied(_) => return Err(ReplayError::ReservationTwice),
-            TableEntry::Vacant(place) => place,
-        };
+        let place = self.reservation_slots.vacant(seed.of_reservation(reserved.id), same);
+        let place = place.ok_or(ReplayError::ReservationTwice)?;
         let slot = self.reservations.insert(Reservation {
             id: reserved.id,
             state,
@@ -172,6 +198,7 @@ impl Engine {
             window.held = window.held.checked_add(part).ok_or(ReplayError::Overflow)?;
             window.used_at = window.used_at.max(at);
             window.changed = entries;
+            window.bounded()?;
         }
         self.set_alarm(slot, Some(deadline));
         Ok(())
@@ -203,6 +230,7 @@ impl Engine {
             window.settled = window.settled.checked_add(actual).ok_or(ReplayError::Overflow)?;
             window.overage = window.overage.saturating_add(actual.saturating_sub(was).max(0));
             window.leave(settled.at, entries);
+            window.bounded()?;
         }
         self.cross(&settled.crossings);
         let past = Past::finished(State::Settled, open.fingerprint, settled.charge);
@@ -261,6 +289,11 @@ impl Engine {
             }
         }
     }
+    /// Whether a reservation ended and that is still remembered.
+    fn is_finished(&self, id: ReservationId) -> bool {
+        let forgets = self.wrong(Variant::ForgetIds) || self.wrong(Variant::ForgetFinished);
+        !forgets && self.history.get(self.seed, id).is_some()
+    }
     fn open_in(&self, id: ReservationId, state: State) -> Result<Slot, ReplayError> {
         let slot = self.find(id).ok_or(ReplayError::Reservation)?;
         let open = self.reservations.get(slot).ok_or(ReplayError::Reservation)?;
@@ -270,10 +303,7 @@ impl Engine {
     fn close(&mut self, id: ReservationId, state: State) -> Result<Reservation, ReplayError> {
         let slot = self.open_in(id, state)?;
         self.set_alarm(slot, None);
-        if let Ok(entry) = self.reservation_slots.find_entry(self.seed.of_reservation(id), |own| *own == slot)
-        {
-            entry.remove();
-        }
+        self.reservation_slots.remove(self.seed.of_reservation(id), slot);
         self.reservations.remove(slot).ok_or(ReplayError::Reservation)
     }
     /// Sets or clears the alarm of a reservation.
@@ -295,6 +325,16 @@ impl Engine {
 }
 
 impl Window {
+    /// Whether no counter is negative and their sum is one that can be told.
+    pub(super) fn bounded(&self) -> Result<(), ReplayError> {
+        let sound = self.settled >= 0
+            && self.suspense >= 0
+            && self.held >= 0
+            && self.overage >= 0
+            && self.returned >= 0
+            && i64::try_from(self.used()).is_ok();
+        if sound { Ok(()) } else { Err(ReplayError::Overflow) }
+    }
     /// Takes what a reservation in `state` has set aside here.
     fn take(&mut self, state: State, amount: i64) -> Result<(), ReplayError> {
         let from = match state {

@@ -129,6 +129,7 @@ impl Engine {
         record: Record,
         journal: &mut impl Sink<Entry>,
     ) -> Result<Vec<Crossing>, Rejection> {
+        self.hint = slot;
         let open = self.reservations.get(slot).ok_or(Rejection::Broken)?;
         let mut crossings: Vec<Crossing> = Vec::new();
         for slot in &open.windows {
@@ -165,6 +166,7 @@ impl Engine {
         slot: Slot,
         journal: &mut impl Sink<Entry>,
     ) -> Result<Vec<Crossing>, Rejection> {
+        self.hint = slot;
         let open = self.reservations.get(slot).ok_or(Rejection::Broken)?;
         let (id, charge) = (open.id, open.estimate);
         let (settlement, windows) = self.settlement(now, open, &charge).map_err(Rejection::Overflow)?;

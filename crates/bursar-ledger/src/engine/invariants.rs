@@ -73,7 +73,7 @@ impl Engine {
             if open.alarm.is_set() != rings || (open.state == State::Live && !rings) {
                 return Err(Broken::Alarm(open.id));
             }
-            if self.find(open.id) != Some(slot) {
+            if self.look_up(open.id) != Some(slot) {
                 return Err(Broken::Reservation(open.id));
             }
             if self.history.get(self.seed, open.id).is_some() {

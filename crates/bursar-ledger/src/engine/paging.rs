@@ -77,10 +77,7 @@ impl Engine {
         image: Box<WindowImage>,
         journal: &mut impl Sink<Entry>,
     ) -> Outcome {
-        let budget = self.budget_slots.get(&image.key.budget.0).and_then(|slot| self.budget(*slot));
-        let known = budget.is_some_and(|own| own.generation >= image.key.generation && own.paged > 0);
-        if !known
-            || image.held != 0
+        if !self.was_paged(&image)
             || self.window_slots.contains_key(&image.id.0)
             || image.id.0 >= self.next_window
         {
@@ -88,6 +85,12 @@ impl Engine {
         }
         let entry = Entry::PagedIn { at: now, image };
         self.commit(entry, journal).map_or_else(Outcome::Rejected, |()| Outcome::PagedIn)
+    }
+    /// Whether this may be a window that left memory: nothing was open in it then.
+    fn was_paged(&self, image: &WindowImage) -> bool {
+        let budget = self.budget_slots.get(&image.key.budget.0).and_then(|slot| self.budget(*slot));
+        let known = budget.is_some_and(|own| own.generation >= image.key.generation && own.paged > 0);
+        known && image.held == 0 && image.suspense == 0
     }
 
     pub(super) fn apply_paged_out(&mut self, windows: &[WindowId]) -> Result<(), ReplayError> {
@@ -113,8 +116,11 @@ impl Engine {
         Ok(())
     }
     pub(super) fn apply_paged_in(&mut self, image: &WindowImage) -> Result<(), ReplayError> {
-        self.insert_window(image)?;
         let slot = *self.budget_slots.get(&image.key.budget.0).ok_or(ReplayError::Budget)?;
+        if !self.was_paged(image) {
+            return Err(ReplayError::Undecided);
+        }
+        self.insert_window(image)?;
         let own = self.budget_mut(slot).ok_or(ReplayError::Budget)?;
         own.paged = own.paged.saturating_sub(1);
         Ok(())

@@ -8,6 +8,7 @@ use crate::command::{Audit, ProvablyUnbilled, Record, Settle};
 use crate::entry::{Entry, Settled, Sink, WindowIds};
 use crate::outcome::{Crossing, Outcome, Rejection, Settlement};
 use crate::reservation::{Past, State};
+use crate::slab::NO_SLOT;
 use crate::variant::Variant;
 use bursar_core::limits::RECORD_BYTES_MAX;
 use bursar_core::{Charge, Measure, ReservationId, Timestamp, Usd};
@@ -26,7 +27,8 @@ impl Engine {
         if settle.record.len() > RECORD_BYTES_MAX {
             return Outcome::Rejected(Rejection::Record);
         }
-        let Some(open) = self.find(settle.id).and_then(|slot| self.reservations.get(slot)) else {
+        self.hint = self.find(settle.id).unwrap_or(NO_SLOT);
+        let Some(open) = self.reservations.get(self.hint) else {
             return self.settled_before(settle.id, &settle.charge);
         };
         if self.wrong(Variant::CapAtHold) {

@@ -1,14 +1,12 @@
 //! The whole state as entries: a snapshot is a journal that begins with it.
 
 use super::Engine;
-use super::state::{BudgetSlot, Reservation};
-use crate::ReplayError;
+use super::state::Reservation;
 use crate::command::AdjustmentId;
 use crate::entry::{Entry, Image, Reserved, Sink, WindowIds};
 use crate::reservation::{Past, State};
 use crate::window::WindowImage;
 use bursar_core::{ReservationId, Timestamp};
-use smallvec::SmallVec;
 
 /// An open reservation, for people.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -101,41 +99,5 @@ impl Engine {
             record: Box::default(),
         };
         OpenReservation { reserved, state: open.state, until: open.alarm.time() }
-    }
-    pub(super) fn restore(&mut self, image: &Image) -> Result<(), ReplayError> {
-        match image {
-            Image::Marks { entries, next_window, page_epoch } => {
-                if self.entries != 0 || !self.budgets.is_empty() {
-                    return Err(ReplayError::Image);
-                }
-                (self.entries, self.next_window, self.page_epoch) = (*entries, *next_window, *page_epoch);
-                Ok(())
-            }
-            Image::Budget { budget, generation, paged, removed } => {
-                if self.budget_slots.contains_key(&budget.id.0) {
-                    return Err(ReplayError::Image);
-                }
-                let own = BudgetSlot::new(budget.clone(), *generation);
-                self.insert_budget(BudgetSlot { paged: *paged, removed: *removed, ..own })
-            }
-            Image::Window(image) => self.insert_window(image),
-            Image::Reservation { reserved, state, until } => {
-                let slots: SmallVec<[u32; 6]> = self.slots_of(&reserved.windows)?;
-                for slot in &slots {
-                    if let Some(window) = self.windows.get_mut(*slot) {
-                        window.open += 1;
-                    }
-                }
-                self.insert_reservation(reserved, slots, *state, *until)
-            }
-            Image::Finished { id, state, fingerprint, charge } => {
-                self.history.push(self.seed, *id, Past::finished(*state, *fingerprint, *charge));
-                Ok(())
-            }
-            Image::Adjustment(id) => {
-                self.remember_adjustment(*id);
-                Ok(())
-            }
-        }
     }
 }

@@ -178,7 +178,7 @@ fn a_replay_refuses_what_was_never_decided() {
     other.key.per = std::iter::once(Some(bursar_core::Value::new("bob").unwrap())).collect();
     assert_eq!(engine.replay(&Entry::Opened(other.clone())), Err(ReplayError::WindowTwice));
     let back = Entry::PagedIn { at: world.now, image: other.clone() };
-    assert_eq!(engine.replay(&back), Err(ReplayError::WindowTwice));
+    assert_eq!(engine.replay(&back), Err(ReplayError::Undecided), "nothing of this budget left memory");
     let mut later = replayed(&world.journal);
     other.id = WindowId(opened.id.0 + 7);
     later.replay(&Entry::Opened(other.clone())).unwrap();

@@ -7,6 +7,7 @@
 )]
 
 mod codec;
+mod forged;
 mod judgements;
 mod lifecycle;
 mod machine;

@@ -8,7 +8,7 @@ use crate::journal::block::{self, BLOCK_DATA_BYTES, MARK_CLOSED, MARK_FIRST, MAR
 use crate::journal::segment::SegmentHeader;
 use crate::journal::segments::Segment;
 use crate::journal::{Journal, JournalError, PendingSync, Segments, Seq};
-use crate::limits::BUFFER_BYTES_KEPT;
+use crate::limits::{BATCH_BYTES_MAX, BUFFER_BYTES_KEPT};
 
 /// The journal over segment files.
 #[derive(Debug)]
@@ -88,7 +88,7 @@ impl SegmentJournal {
         }
         let mut at = 0;
         while at < batch.bytes() {
-            let (count, entries) = batch.part(at, self.room());
+            let (count, entries) = batch.part(at, self.room().min(BATCH_BYTES_MAX));
             if count > 0 {
                 self.write(count, entries, 0)?;
                 at += entries.len();

@@ -116,6 +116,7 @@ pub(super) fn read(disk: &dyn Disk, seq: Seq, key: u64) -> Result<Checkpoint, Ch
         paged |= pages(&entry);
         engine.replay(&entry).map_err(|error| damaged(error.to_string()))?;
     }
+    engine.restored().map_err(|error| damaged(error.to_string()))?;
     Ok(Checkpoint { engine, paged, start, bytes: reader.bytes() })
 }
 
