@@ -7,6 +7,7 @@ mod balance;
 mod budgets;
 mod calls;
 mod checks;
+mod contract;
 mod credentials;
 mod details;
 mod export;
@@ -36,7 +37,7 @@ pub use probe::{Probe, Probed};
 use crate::state::State;
 use crate::{access, health, idempotency, metrics};
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::get;
 use std::sync::Arc;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -90,7 +91,9 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(alerts::routes())
         .merge(audit::routes())
         .merge(tokens::routes());
-    OpenApiRouter::with_openapi(Document::openapi()).nest("/admin/v1", v1).merge(balance::routes())
+    let mut all = OpenApiRouter::with_openapi(Document::openapi()).nest("/admin/v1", v1).merge(balance::routes());
+    contract::complete(all.get_openapi_mut());
+    all
 }
 
 /// Everything that the control plane serves.
@@ -103,6 +106,7 @@ pub fn router(state: Arc<State>) -> Router {
         .route("/health", get(health::readyz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::answer))
+        .layer(map_response(contract::told_as_problem))
         .layer(from_fn_with_state(Arc::clone(&state), idempotency::repeat))
         .layer(from_fn_with_state(Arc::clone(&state), access::guard))
         .with_state(state)

@@ -30,10 +30,10 @@ pub(crate) struct AuditEntry {
     /// To which.
     name: String,
     /// The row before, without secrets; null when it was made.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Option<Object>)]
     before: Option<serde_json::Value>,
     /// The row after, without secrets; null when it is gone.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Option<Object>)]
     after: Option<serde_json::Value>,
 }
 
