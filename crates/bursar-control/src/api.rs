@@ -91,7 +91,8 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(alerts::routes())
         .merge(audit::routes())
         .merge(tokens::routes());
-    let mut all = OpenApiRouter::with_openapi(Document::openapi()).nest("/admin/v1", v1).merge(balance::routes());
+    let mut all =
+        OpenApiRouter::with_openapi(Document::openapi()).nest("/admin/v1", v1).merge(balance::routes());
     contract::complete(all.get_openapi_mut());
     all
 }

@@ -1,5 +1,4 @@
-//! Route: from the model a client asks for to the deployments that may serve it, in order, each with its price: the
-//! model's own, then what its providers fall back to, then its fallback models.
+//! Route: from the model asked for to its deployments in order: its own, its providers' fallbacks, its fallback models.
 
 use crate::capable;
 use crate::directory::{Credentials, Directory, Key, Model, ModelAt, Provider};

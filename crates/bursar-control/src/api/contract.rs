@@ -65,10 +65,8 @@ fn problem(description: &str) -> RefOr<utoipa::openapi::Response> {
 
 /// Makes a problem of an error that is plain text: what could not be read before a route saw it.
 pub(super) async fn told_as_problem(response: Response) -> Response {
-    let is_text = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    let is_text =
+        response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
     if !is_text || !response.status().is_client_error() {
         return response;
     }

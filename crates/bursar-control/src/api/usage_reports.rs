@@ -240,8 +240,7 @@ async fn in_flight(
         let installed = state.installed.load();
         let patience = |name: &str| {
             let provider = installed.providers.iter().find(|provider| provider.name.as_str() == name)?;
-            let idle_s = i64::try_from(provider.timeouts.idle.as_secs()).ok()?;
-            Some(active::Patience { idle_s, stale_s: provider.timeouts.stale_s })
+            Some(active::Patience::of(provider))
         };
         let whole = active::active(&state.records, open, query, state.now(), patience)?;
         Ok(if actor.reach.is_bound() { whole.within() } else { whole })

@@ -1,10 +1,9 @@
 //! Requests in flight that make no progress: told, never touched. The ledger's upkeep ends them in its own time.
 
-use crate::reports::active::is_late;
+use crate::reports::active::{Patience, is_late};
 use crate::state::State;
 use bursar_core::Attribute;
 use bursar_core::limits::RESERVATION_TTL_S;
-use bursar_govern::directory::Provider;
 use bursar_ledger::OpenReservation;
 use bursar_store::records::Record;
 
@@ -16,9 +15,11 @@ const SECOND: i64 = 1_000_000;
 pub(super) fn count(state: &State, live: &[&OpenReservation]) -> usize {
     let now = state.now();
     let directory = state.governor.directory();
-    let shortest = directory.providers.iter().map(|provider| idle_timeout_s(provider)).min();
-    let longest = directory.providers.iter().map(|provider| provider.timeouts.stale_s).max();
-    let longest = longest.unwrap_or(RESERVATION_TTL_S).max(RESERVATION_TTL_S);
+    let known = || directory.providers.iter().map(|provider| Patience::of(provider));
+    let stale_s = || known().map(|patience| patience.stale_s);
+    let longest = stale_s().max().unwrap_or(RESERVATION_TTL_S).max(RESERVATION_TTL_S);
+    let shortest = known().map(|patience| patience.idle_s).min();
+    let shortest = shortest.zip(stale_s().min()).map(|(idle_s, stale_s)| Patience { idle_s, stale_s });
     // A reservation ends so long after its last progress; who is not late by the longest and the shortest is late by none.
     let idle_s = |open: &OpenReservation, stale_s: i64| {
         let progressed = open.until.map_or(open.reserved.at, |until| until.plus_seconds(-stale_s));
@@ -33,12 +34,9 @@ pub(super) fn count(state: &State, live: &[&OpenReservation]) -> usize {
                 (*place < LOOKED_AT_MAX).then(|| state.records.get(id).ok().flatten()).flatten();
             let name = record.and_then(|record| record.attributes.get(&Attribute::Provider).cloned());
             let provider = name.and_then(|name| directory.provider(name.as_str()).cloned());
-            let stale_s = provider.as_ref().map_or(RESERVATION_TTL_S, |provider| provider.timeouts.stale_s);
-            is_late(idle_s(open, stale_s), provider.map(|provider| idle_timeout_s(&provider)))
+            let patience = provider.map(|provider| Patience::of(&provider));
+            let stale_s = patience.map_or(RESERVATION_TTL_S, |patience| patience.stale_s);
+            is_late(idle_s(open, stale_s), patience)
         })
         .count()
-}
-
-fn idle_timeout_s(provider: &Provider) -> i64 {
-    i64::try_from(provider.timeouts.idle.as_secs()).unwrap_or(i64::MAX)
 }

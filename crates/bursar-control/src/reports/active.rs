@@ -5,6 +5,7 @@ use super::limits::ACTIVE_MAX;
 use super::query::{UsageQuery, WHOSE};
 use bursar_core::limits::{PROGRESS_EVERY_S, RESERVATION_TTL_S};
 use bursar_core::{Attribute, Attributes, Timestamp};
+use bursar_govern::directory::Provider;
 use bursar_ledger::{OpenReservation, State};
 use bursar_store::records::{Dimension, NameFilter, Record, Records};
 use serde::Serialize;
@@ -70,11 +71,12 @@ pub(crate) struct ActiveRow {
     pub(crate) expires_at: Option<String>,
 }
 
-/// Whether an attempt that was quiet for so long is late: strictly more than its endpoint allows. A stream tells of its
+/// Whether an attempt that was quiet for so long is late: strictly more than its endpoint allows. An answer tells of its
 /// progress only so often; where its endpoint allows less than that, it is not late before it would have told.
-pub(crate) fn is_late(idle_s: i64, timeout_s: Option<i64>) -> bool {
-    let timeout_s = timeout_s.unwrap_or(TIMEOUT_S);
-    idle_s > if timeout_s < PROGRESS_EVERY_S { PROGRESS_EVERY_S + timeout_s } else { timeout_s }
+pub(crate) fn is_late(idle_s: i64, patience: Option<Patience>) -> bool {
+    let Some(Patience { idle_s: most_s, stale_s }) = patience else { return idle_s > TIMEOUT_S };
+    let told_every_s = PROGRESS_EVERY_S.min(stale_s / 5);
+    idle_s > if most_s < told_every_s { told_every_s + most_s } else { most_s }
 }
 
 /// What a provider's timeouts say, in seconds.
@@ -84,6 +86,14 @@ pub(crate) struct Patience {
     pub(crate) idle_s: i64,
     /// Until an attempt counts as lost.
     pub(crate) stale_s: i64,
+}
+
+impl Patience {
+    /// Of a provider.
+    pub(crate) fn of(provider: &Provider) -> Self {
+        let idle_s = i64::try_from(provider.timeouts.idle.as_secs()).unwrap_or(i64::MAX);
+        Self { idle_s, stale_s: provider.timeouts.stale_s }
+    }
 }
 
 /// Tells it. `patience`: of a provider, by name.
@@ -151,7 +161,7 @@ fn row(
         started_at: open.reserved.at.to_string(),
         age_s: since(open.reserved.at),
         idle_s,
-        late: is_late(idle_s, patience.map(|patience| patience.idle_s)),
+        late: is_late(idle_s, patience),
         held_usd: hold.list.to_string(),
         held_effective_usd: hold.effective.to_string(),
         held_tokens: hold.tokens,

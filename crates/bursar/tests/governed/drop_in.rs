@@ -81,11 +81,13 @@ async fn headers_queries_and_large_bodies_reach_the_provider_as_they_were_sent()
         ("anthropic-version", "2026-10-21"),
         ("anthropic-beta", "brand-new-2027-01-01,another"),
         ("openai-organization", "org-1"),
-        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        ("tracestate", "vendor=opaque"),
         ("x-stainless-retry-count", "0"),
         ("x-unheard-of", "as it is"),
     ];
     headers.extend(passing.map(|(name, value)| (name, value.to_owned())));
+    // The trace goes on; its spans, the attempt's among them, are Bursar's to tell.
+    headers.push(("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()));
     // What coding agents send: most of it system prompt and tools.
     let body = claude(&format!("{} [[mock out=5 in=10]]", "a tool and what it is for, ".repeat(4_400)));
     assert!(body.len() > 115_000);
@@ -96,6 +98,8 @@ async fn headers_queries_and_large_bodies_reach_the_provider_as_they_were_sent()
     for (name, value) in passing {
         assert_eq!(got.header(name), value, "{name}");
     }
+    assert!(got.header("traceparent").starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"));
+    assert!(got.header("traceparent").ends_with("-01"));
     assert_eq!((got.header("x-of-this-hop"), got.header("accept-encoding")), ("", "identity"));
     assert_eq!(got.header("host"), house.mock.addr().to_string());
     assert_eq!(got.header("content-length"), body.len().to_string());

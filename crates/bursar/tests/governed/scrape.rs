@@ -25,7 +25,7 @@ fn usd(text: &str) -> i64 {
 
 /// Waits until a gauge has that value: what is drained follows at once, but not in the same instant.
 async fn until(house: &House, name: &str, value: &str) -> Exposition {
-    for _ in 0..500 {
+    for _ in 0..1500 {
         let page = scrape(house).await;
         if page.samples(name, &[]).first().is_some_and(|(_, own)| own == value) {
             return page;
@@ -163,7 +163,12 @@ async fn labels_are_bounded_and_name_nobody() {
 /// Rules: S4-69.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_in_flight_in_suspense_and_stale_is_told() {
-    let house = House::with(priced(), BUDGETS).await;
+    let mut house = House::with(priced(), BUDGETS).await;
+    house.stop();
+    house.change(|text| {
+        text.replacen("idle_timeout_s = 2\n", "idle_timeout_s = 2\nstale_timeout_s = 30\n", 1)
+    });
+    house.start_again();
     let stream = house.begin(&asking("out=900 in=10 chunk_ms=200 chunk_tokens=1", true)).await;
     let page = until(&house, "bursar_inflight_requests", "1").await;
     assert_eq!(page.value("bursar_stale_requests", &[]), "0");
@@ -172,7 +177,8 @@ async fn what_is_in_flight_in_suspense_and_stale_is_told() {
     assert_eq!(page.value("bursar_budget_held", &[("budget", "unlimited")]), held);
     drop(stream);
     until(&house, "bursar_inflight_requests", "0").await;
-    // A program that reserved and tells nothing more is late by its provider's idle timeout, two seconds here.
+    // A program that reserved and tells nothing more is late by its provider's idle timeout, two seconds here, after the six in which it
+    // would have told of its progress.
     let asked = json!({"request_id": "silent", "attributes": {"project": "alpha"}, "provider": "fake", "model": "small",
         "input_tokens": 10, "output_tokens": 10});
     let made = house.admin("POST", "/reservations", &asked).await;

@@ -76,12 +76,15 @@ fn a_limit_of_nothing_is_the_tightest() {
 /// Rules: S4-36, V S02.
 #[test]
 fn an_attempt_is_late_strictly_after_its_endpoints_timeout() {
-    let late =
-        [(300, None), (301, None), (301, Some(600))].map(|(idle, timeout)| active::is_late(idle, timeout));
+    let of = |idle_s| Some(active::Patience { idle_s, stale_s: 600 });
+    let late = [(300, None), (301, None), (301, of(600))].map(|(idle, most)| active::is_late(idle, most));
     assert_eq!(late, [false, true, false]);
     // A stream that goes on tells so once a minute, however short its provider's idle timeout is.
-    assert!(!active::is_late(61, Some(5)) && !active::is_late(60, Some(59)));
-    assert!(active::is_late(66, Some(5)), "the minute and the timeout have passed");
+    assert!(!active::is_late(61, of(5)) && !active::is_late(60, of(59)));
+    assert!(active::is_late(66, of(5)), "the minute and the timeout have passed");
+    // More often where it would count as lost soon.
+    let soon = Some(active::Patience { idle_s: 2, stale_s: 20 });
+    assert!(!active::is_late(6, soon) && active::is_late(7, soon));
 }
 
 /// Rules: S0-19, C6-7: roll-ups tie to the records to the nano-dollar; made anew they do so again.
