@@ -18,6 +18,9 @@ const LOOKED_THROUGH_MAX: usize = 10_000;
 /// A window and the values of its labels `per` and `top`.
 type Shown = (Standing, String, String);
 
+/// One amount of a standing, where it has one.
+type Amount = fn(&Standing) -> Option<i64>;
+
 /// Writes every budget's windows, and what all attempts together hold.
 pub(super) fn write(state: &State, page: &mut Page) {
     let now = state.now();
@@ -26,7 +29,7 @@ pub(super) fn write(state: &State, page: &mut Page) {
     let budgets = budgets.unwrap_or_default();
     let shown: Vec<(&Arc<Budget>, Vec<Shown>)> =
         budgets.iter().map(|budget| (budget, windows(ledger, budget, now))).collect();
-    let amounts: [(_, fn(&Standing) -> Option<i64>); 5] = [
+    let amounts: [(_, Amount); 5] = [
         (of::LIMIT, |standing| standing.limit),
         (of::SETTLED, |standing| Some(standing.settled)),
         (of::HELD, |standing| Some(standing.held)),

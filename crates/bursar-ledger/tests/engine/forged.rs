@@ -52,9 +52,9 @@ fn restore(pieces: impl IntoIterator<Item = Image>) -> Result<Engine, ReplayErro
 }
 
 /// The snapshot with the first piece changed that the change takes.
-fn changed(world: &World, mut change: impl FnMut(&mut Image) -> bool) -> Result<Engine, ReplayError> {
+fn changed(world: &World, change: impl FnMut(&mut Image) -> bool) -> Result<Engine, ReplayError> {
     let mut pieces = pieces(world);
-    assert!(pieces.iter_mut().any(|piece| change(piece)), "nothing was changed");
+    assert!(pieces.iter_mut().any(change), "nothing was changed");
     restore(pieces)
 }
 
@@ -127,7 +127,7 @@ fn the_counters_of_a_window_are_what_counters_can_be() {
     let fits = |image: &mut WindowImage| image.settled = i64::MAX - image.held - image.suspense;
     changed(&world, window(fits)).unwrap();
     // Nor does an entry lead there.
-    let full = changed(&world, window(fits)).unwrap();
+    let mut full = changed(&world, window(fits)).unwrap();
     let reserved = world.journal.iter().find_map(|entry| match entry {
         Entry::Reserved(reserved) => Some(Reserved { id: id(50), ..reserved.clone() }),
         _ => None,
@@ -163,7 +163,7 @@ fn the_counters_of_a_window_are_what_counters_can_be() {
         crossings: Vec::new(),
         audit: audit(),
     };
-    assert_eq!(full.clone().replay(&adjusted), Err(ReplayError::Overflow));
+    assert_eq!(full.replay(&adjusted), Err(ReplayError::Overflow));
 }
 
 #[test]

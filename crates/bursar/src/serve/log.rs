@@ -90,7 +90,7 @@ pub fn install(log: &Log, format: LogFormat, filter: EnvFilter, colour: bool) {
     match format {
         LogFormat::Text => builder.with_ansi(colour).init(),
         LogFormat::Json => {
-            builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init()
+            builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
         }
     }
 }
