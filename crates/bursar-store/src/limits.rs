@@ -16,6 +16,9 @@ pub const SYNC_INTERVAL: std::time::Duration = std::time::Duration::from_millis(
 pub const BUFFER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Journal bytes after which a checkpoint is due: replays in under a second, and costs a few writes an hour.
 pub const CHECKPOINT_BYTES_DEFAULT: u64 = 64 * 1024 * 1024;
+/// Segments begun since the last checkpoint after which the next is due, however little stands in them: a journal under load
+/// fills one or two until then, so this many come of restarts, and their files stay below a gigabyte.
+pub const SEGMENTS_WITHOUT_CHECKPOINT_MAX: usize = 6;
 /// Rounds of expiry in one upkeep: a thousand reservations each, more than can be open.
 pub const EXPIRIES_PER_TEND_MAX: usize = 2_000;
 /// Windows looked at under one lock for cold ones: about a tenth of a millisecond.

@@ -84,6 +84,11 @@ impl Segments {
     pub(super) fn after(&self, generation: u32) -> Option<Segment> {
         self.files.lock().segments.iter().find(|segment| segment.generation > generation).copied()
     }
+    /// How many segments were begun after entry `seq`.
+    #[must_use]
+    pub fn begun_after(&self, seq: Seq) -> usize {
+        self.files.lock().segments.iter().filter(|segment| segment.first > seq.next()).count()
+    }
     /// Names the journal.
     #[must_use]
     pub fn id(&self) -> u128 {

@@ -8,9 +8,10 @@ use bursar_ledger::{Command, Crossing, Outcome, WindowId};
 
 use super::{CheckpointError, Ledger, LedgerDown, WindowStoreError, checkpoint};
 use crate::disk::Disk;
-use crate::journal::{JournalError, Seq};
+use crate::journal::{JournalError, Segments, Seq};
 use crate::limits::{
-    EXPIRIES_PER_TEND_MAX, WINDOWS_EXAMINED_AT_ONCE, WINDOWS_EXAMINED_PER_TEND, WINDOWS_FORGOTTEN_PER_TEND,
+    EXPIRIES_PER_TEND_MAX, SEGMENTS_WITHOUT_CHECKPOINT_MAX, WINDOWS_EXAMINED_AT_ONCE,
+    WINDOWS_EXAMINED_PER_TEND, WINDOWS_FORGOTTEN_PER_TEND,
 };
 
 /// What upkeep did.
@@ -61,6 +62,8 @@ pub(super) struct Keeper {
     carried: u64,
     /// Journal bytes of this process at the last checkpoint.
     counted: u64,
+    /// The last entry of the last checkpoint.
+    at: Seq,
     /// Where to look for cold windows next.
     slot: u32,
 }
@@ -70,10 +73,10 @@ impl Keeper {
         disk: Arc<dyn Disk>,
         key: u64,
         checkpoint_bytes: u64,
-        last_bytes: u64,
+        (at, last_bytes): (Seq, u64),
         carried: u64,
     ) -> Self {
-        Self { disk, key, checkpoint_bytes, last_bytes, carried, counted: 0, slot: 0 }
+        Self { disk, key, checkpoint_bytes, last_bytes, carried, counted: 0, at, slot: 0 }
     }
 
     pub(super) fn disk(&self) -> &dyn Disk {
@@ -81,8 +84,13 @@ impl Keeper {
     }
 
     /// A checkpoint is due once the journal since the last is as long as asked, and as long as the checkpoint itself:
-    /// then writing them costs at most what the journal costs.
-    fn is_due(&self, journalled: u64) -> bool {
+    /// then writing them costs at most what the journal costs. It is due as well once so many segments were begun since:
+    /// each start begins one, and a process that is killed again and again must not fill the disk with files that are
+    /// nearly empty.
+    fn is_due(&self, journalled: u64, segments: &Segments) -> bool {
+        if segments.begun_after(self.at) >= SEGMENTS_WITHOUT_CHECKPOINT_MAX {
+            return true;
+        }
         let since = self.carried.saturating_add(journalled.saturating_sub(self.counted));
         since >= self.checkpoint_bytes.max(self.last_bytes)
     }
@@ -101,7 +109,7 @@ impl Ledger {
         self.page_out(now, &mut keeper, &mut tended)?;
         tended.forgotten = self.windows.forget(now, WINDOWS_FORGOTTEN_PER_TEND)?;
         self.core.segments.prepare_spare()?;
-        if keeper.is_due(self.core.bytes()) {
+        if keeper.is_due(self.core.bytes(), &self.core.segments) {
             tended.checkpoint = self.make_checkpoint(&mut keeper)?;
         }
         tended.pruned = self.prune(&keeper)?;
@@ -163,6 +171,7 @@ impl Ledger {
         let made = checkpoint::make(keeper.disk.as_ref(), &self.core.segments, upto, keeper.key)?;
         if let Some((start, bytes)) = made {
             (keeper.last_bytes, keeper.carried, keeper.counted) = (bytes, 0, journalled);
+            keeper.at = start.after;
             return Ok(Some(start.after));
         }
         Ok(None)

@@ -75,7 +75,7 @@ impl Ledger {
             Commits::Thread => Some(writer::start(&core).map_err(OpenError::Thread)?),
             Commits::ByHand => None,
         };
-        let keeper = Keeper::new(disk, key, options.checkpoint_bytes, bytes, replayed_bytes);
+        let keeper = Keeper::new(disk, key, options.checkpoint_bytes, (start.after, bytes), replayed_bytes);
         let ledger = Self {
             core,
             thread: Mutex::new(thread),

@@ -281,3 +281,20 @@ fn every_entry_is_drained_once_in_order_across_restarts() {
     world.ledger.checkpoint().unwrap();
     assert!(matches!(world.ledger.drain(Seq::new(1), 1), Err(DrainError::Journal(_))), "pruned");
 }
+
+/// A process that is killed again and again begins a segment each time, however little it wrote: they are given up all the
+/// same, long before the journal is as long as a checkpoint is asked for.
+#[test]
+fn what_restarts_again_and_again_does_not_fill_the_disk() {
+    let mut world = World::new(options(Durability::Sync));
+    for round in 0..40 {
+        spend(&world, 1_000 + round, 1);
+        world.ledger.drained(world.ledger.synced_seq());
+        world.ledger.tend(world.now).unwrap();
+        let files = world.disk.list().unwrap();
+        assert!(files.len() <= 24, "round {round}: {files:?}");
+        (world, _) = world.restart(Ending::Killed);
+    }
+    assert_eq!(world.counters().0, 40, "nothing was lost");
+    assert!(world.ledger.verify().unwrap().is_sound());
+}
