@@ -16,9 +16,9 @@ pub trait Observer: Send + Sync {
     /// A request ended: completed, failed, cancelled or denied.
     fn ended(&self, story: &Story);
     /// Output of a request has come for a while and goes on. Told once.
-    fn streaming(&self, _id: RequestId, _now: Timestamp) {}
+    fn streaming(&self, id: RequestId, now: Timestamp);
     /// Something happened to a kill switch. Not called on the data plane's threads.
-    fn kill(&self, _event: &KillEvent) {}
+    fn kill(&self, event: &KillEvent);
 }
 
 /// The governor's surroundings.

@@ -2,6 +2,7 @@
 
 use super::telemetry::Telemetry;
 use bursar_control::{Check, State};
+use bursar_core::{RequestId, Timestamp};
 use bursar_gateway::upstream::Authorities;
 use bursar_govern::kill::KillEvent;
 use bursar_govern::ports::Observer;
@@ -16,6 +17,10 @@ impl Observer for Both {
     fn ended(&self, story: &Story) {
         self.0.ended(story);
         self.1.ended(story);
+    }
+    fn streaming(&self, id: RequestId, now: Timestamp) {
+        self.0.streaming(id, now);
+        self.1.streaming(id, now);
     }
     fn kill(&self, event: &KillEvent) {
         self.0.kill(event);

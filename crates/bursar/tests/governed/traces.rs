@@ -263,6 +263,25 @@ async fn metrics_by_the_conventions_add_up_to_the_bill() {
     assert!(cost.is_monotonic);
 }
 
+/// What else hears of requests hears all of it: with telemetry a stream that goes on is on record as one, too.
+/// Rules: S4-33.
+#[tokio::test(flavor = "multi_thread")]
+async fn telemetry_takes_nothing_from_the_record() {
+    let collector = Collector::start(&[]).await;
+    let house = telling(priced(), &collector, "").await;
+    let body = house.begin(&asking("out=12 in=10 chunk_ms=300 chunk_tokens=1", true)).await;
+    let reading = tokio::spawn(async move { body.collect().await.expect("a proper end").to_bytes() });
+    let listed = loop {
+        let listed = house.admin("GET", "/requests?status=streaming", &serde_json::Value::Null).await;
+        if listed["items"][0]["id"].is_string() || reading.is_finished() {
+            break listed;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert!(listed["items"][0]["id"].is_string(), "it ended and never was streaming: {listed}");
+    assert!(reading.await.unwrap().ends_with(b"data: [DONE]\n\n"));
+}
+
 /// A receiver that is not there costs spans, which are counted, and no request anything.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_is_away_holds_up_no_request_and_not_the_end() {

@@ -4,6 +4,7 @@ use super::{at, usd};
 use crate::throttle::keeper::{Decision, House};
 use crate::throttle::{Rules, Subject, Throttler};
 use bursar_core::{Attribute, Attributes, Charge, Measure, RequestId, ReservationId, Timestamp, Usd, Value};
+use bursar_govern::kill::KillEvent;
 use bursar_govern::ports::{Clock, Observer, Ports};
 use bursar_govern::story::Story as RequestStory;
 use bursar_govern::{Directory, Governor};
@@ -24,6 +25,8 @@ impl Clock for Frozen {
 }
 impl Observer for Frozen {
     fn ended(&self, _: &RequestStory) {}
+    fn streaming(&self, _: RequestId, _: Timestamp) {}
+    fn kill(&self, _: &KillEvent) {}
 }
 
 /// A ledger with a month of 100 USD for each provider, settings, and a throttler that acts.

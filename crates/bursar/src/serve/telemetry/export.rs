@@ -5,7 +5,8 @@ use super::measure::Measures;
 use super::told::Told;
 use crate::config::{self, Surroundings};
 use bursar_control::metrics::Spans;
-use bursar_core::Timestamp;
+use bursar_core::{RequestId, Timestamp};
+use bursar_govern::kill::KillEvent;
 use bursar_govern::ports::{Clock, Observer};
 use bursar_govern::story::Story;
 use bytes::Bytes;
@@ -133,6 +134,9 @@ impl Observer for Telemetry {
             self.spans.dropped.fetch_add(spans, Ordering::Relaxed);
         }
     }
+    /// Spans are told when they have ended.
+    fn streaming(&self, _: RequestId, _: Timestamp) {}
+    fn kill(&self, _: &KillEvent) {}
 }
 
 /// Sends until it is told to stop, then what is left, within what the end may take.
