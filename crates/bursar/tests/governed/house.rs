@@ -311,6 +311,17 @@ pub(crate) fn priced() -> Script {
     Script::default().price("small", Price { input: rate("1"), output: rate("2"), ..Price::default() })
 }
 
+/// Waits until `ready` says so, for a minute at the most.
+pub(crate) async fn until(what: &str, mut ready: impl AsyncFnMut() -> bool) {
+    for _ in 0..3_000 {
+        if ready().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("never: {what}");
+}
+
 /// USD of a decimal text as nano-USD.
 pub(crate) fn nanos(text: &Value) -> i64 {
     bursar_core::Usd::parse(text.as_str().expect("a decimal")).expect("USD").nanos()
