@@ -5,13 +5,14 @@ use super::control::ControlPlane;
 use super::edges::{self, EdgeError};
 use super::first_start::{FirstStartError, admin_token};
 use super::install::{InstallError, install};
-use super::keeping::{self, Keeping};
-use super::kill_watch::KillWatch;
+use super::keeping;
+use super::kill_watch;
 use super::probing::prober;
 use super::reconcile::{Difference, ReconcileError, reconcile};
 use super::sealing::{SealingError, sealer};
 use super::surroundings::{SystemClock, boot_id, random};
 use super::telemetry::{self, Telemetry, TelemetryError};
+use super::threads::Threads;
 use super::timed_disk::TimedDisk;
 use super::watching::{more_checks, observers};
 use crate::config::{Config, Durability, RefusalStatus, Surroundings};
@@ -126,8 +127,8 @@ pub struct Running {
     pub admin_token: Option<PathBuf>,
     server: Server,
     control: Arc<ControlPlane>,
-    kills: KillWatch,
-    keeping: Keeping,
+    kills: Threads,
+    keeping: Threads,
     replies: Arc<Replies>,
     telemetry: Option<Arc<Telemetry>>,
 }
@@ -194,8 +195,8 @@ pub fn start_at(
     let sealer = sealer(config, surroundings)?;
     let replies = Replies::start(Arc::clone(&state.settings), sealer).map_err(ServeError::Thread)?;
     state.repeat_by(Arc::clone(&replies));
-    let kills = KillWatch::start(&state, data_dir).map_err(ServeError::Thread)?;
-    let keeping = Keeping::start(&state, config.retention.tend_s).map_err(ServeError::Thread)?;
+    let kills = kill_watch::start(&state, data_dir).map_err(ServeError::Thread)?;
+    let keeping = keeping::start(&state, config.retention.tend_s).map_err(ServeError::Thread)?;
     let control = ControlPlane::start(&state, drainer).map_err(ServeError::Thread)?;
 
     let (listener, address) = listen(config.server.listen)?;
