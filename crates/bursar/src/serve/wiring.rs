@@ -162,7 +162,9 @@ pub fn start_at(
     let differences = reconcile(&settings, config, surroundings, &random, now)?;
     let admin_token = admin_token(&settings, config, surroundings, now)?;
     let mut installed = install(config, surroundings, prices(data_dir)?)?;
-    installed.sealer = Some(sealer(config, surroundings)?);
+    let sealer = sealer(config, surroundings)?;
+    installed.sealer = Some(Arc::clone(&sealer));
+    let proxies = edges::proxies(surroundings)?;
 
     let watcher = Watcher::new(Arc::clone(&metrics));
     let told = &config.watching.telemetry;
@@ -183,7 +185,7 @@ pub fn start_at(
     state.watch_by(Arc::clone(&watcher));
     keeping::set_rules(config, &state);
     state.alerts.set_channels(channels(config, surroundings)?);
-    state.probe_by(prober(edges::proxies(surroundings)?).map_err(StartError::from)?);
+    state.probe_by(prober(proxies.clone()).map_err(StartError::from)?);
     state.publish()?;
     // Who was throttled before is throttled again before the first request.
     state.throttle.set_rules(throttle_rules(config));
@@ -192,7 +194,6 @@ pub fn start_at(
         .map_err(ControlError::from)?
         .telling(&state);
     state.check_by(more_checks(&state));
-    let sealer = sealer(config, surroundings)?;
     let replies = Replies::start(Arc::clone(&state.settings), sealer).map_err(ServeError::Thread)?;
     state.repeat_by(Arc::clone(&replies));
     let kills = kill_watch::start(&state, data_dir).map_err(ServeError::Thread)?;
@@ -215,7 +216,7 @@ pub fn start_at(
         },
         trusted_proxies: config.server.trusted_proxies.clone(),
         default_keys: edges::default_keys(&config.server, surroundings)?,
-        proxies: edges::proxies(surroundings)?,
+        proxies,
         client_wait,
         sample_pct: telemetry::sample_pct(told),
     });
