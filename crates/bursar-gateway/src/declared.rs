@@ -8,14 +8,14 @@ use crate::collect::{Collected, collect};
 use crate::exchange::{Worker, see_through};
 use crate::heartbeat::Heartbeat;
 use crate::intake::Body;
-use crate::request::{BuildError, authorise, trust};
+use crate::request::{BuildError, towards};
 use crate::sending::{Cause, Unanswered};
 use crate::stream::GovernedStream;
 use crate::{Gateway, arrival, capture, refusal, sending};
 use bursar_core::limits::REQUEST_BODY_BYTES_MAX;
 use bursar_core::{ApiFormat, Code, Refusal, RequestId};
 use bursar_govern::admit::{Admitted, Ask, NotAdmitted};
-use bursar_govern::directory::{Credential, Credentials};
+use bursar_govern::directory::Credential;
 use bursar_govern::fit::Wish;
 use bursar_govern::identify::{self, Caller};
 use bursar_govern::kill::Cut;
@@ -23,7 +23,7 @@ use bursar_govern::reservation::{BrokenBy, Sent};
 use bursar_govern::route::Deployment;
 use bursar_govern::story::{Status, Story};
 use bursar_govern::surfaces;
-use bursar_wire::route::{ClientCredentials, split_path_key, upstream_headers, upstream_query};
+use bursar_wire::route::{split_path_key, upstream_query};
 use bursar_wire::{BodyKind, Meter, OutputFacts, Reading, Surface};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -173,17 +173,8 @@ impl Errand {
     fn build(&self, credential: Option<&Credential>) -> Result<Request<Full<Bytes>>, BuildError> {
         let provider = &self.deployment.provider;
         let (_, path) = split_path_key(self.parts.uri.path());
-        let mut request = Request::new(Full::new(self.body.bytes.clone()));
-        *request.method_mut() = self.parts.method.clone();
-        *request.uri_mut() = target(&provider.base_url, path, self.parts.uri.query())?;
-        trust(&mut request, provider);
-        let theirs = match provider.credentials {
-            Credentials::Client => ClientCredentials::PassOn,
-            Credentials::Own(_) | Credentials::None => ClientCredentials::TakeOff,
-        };
-        *request.headers_mut() = upstream_headers(&self.parts.headers, theirs);
-        authorise(request.headers_mut(), provider, credential)?;
-        Ok(request)
+        let uri = target(&provider.base_url, path, self.parts.uri.query())?;
+        towards(provider, &self.parts, uri, self.body.bytes.clone(), credential)
     }
 
     async fn send(&self, admitted: Admitted, upstream: Request<Full<Bytes>>) -> Answer {
