@@ -151,6 +151,18 @@ impl House {
         vec![("authorization", format!("Bearer {}", self.key)), ("content-type", "application/json".into())]
     }
 
+    /// Waits until what the admin API shows at a path is so, then that.
+    pub(crate) async fn until(&self, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..1_500 {
+            let shown = self.admin("GET", path, &Value::Null).await;
+            if holds(&shown) {
+                return shown;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("it never came about: {}", self.admin("GET", path, &Value::Null).await);
+    }
+
     /// The first window of a budget.
     pub(crate) async fn window(&self, budget: &str) -> Value {
         let shown =
