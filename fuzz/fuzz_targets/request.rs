@@ -14,7 +14,12 @@ fuzz_target!(|data: &[u8]| {
     let format = ApiFormat::ALL[usize::from(choice % 10)];
     let route = SpendRoute::of(format, Some("in-the-path"));
     let Ok(facts) = read_facts(&route, body) else { return };
-    let document: Value = serde_json::from_slice(body).expect("facts were read off what is not JSON");
+    let document: Value = match serde_json::from_slice(body) {
+        Ok(document) => document,
+        // JSON bounds no number; that parser takes none that a double cannot hold.
+        Err(refusal) if refusal.to_string().starts_with("number out of range") => return,
+        Err(refusal) => panic!("facts were read off what is not JSON: {refusal}"),
+    };
     agrees(&facts, &document);
     let mut splices = vec![];
     if document.get("model").is_some() {

@@ -3,7 +3,7 @@
 use crate::world::{World, attribute, attributes, daily, id, nanos};
 use bursar_core::Code;
 use bursar_ledger::{
-    Command, Outcome, PeriodKind, Reserve, WindowId, WindowImage, WindowKey, check_invariants,
+    Command, Outcome, PeriodKind, Reserve, Threshold, WindowId, WindowImage, WindowKey, check_invariants,
 };
 use std::collections::BTreeMap;
 
@@ -106,6 +106,30 @@ fn what_was_used_since_it_was_stored_stays() {
     let stored = vec![(images[0].id, images[0].changed)];
     assert_eq!(world.apply(Command::PageOut(stored)), Outcome::PagedOut(0));
     assert_eq!(world.engine.windows_in_memory(), 1);
+}
+
+/// A threshold that leaves the list of its budget and comes back is told again, whether its window was stored in between
+/// or not.
+///
+/// Rules: S3-11.
+#[test]
+fn a_window_that_forgot_a_threshold_since_it_was_stored_stays() {
+    let (mut world, mut store) = (runs(), Store::default());
+    let _ = reserve(&mut world, &mut store, 1, "a", 60);
+    world.change(1, |budget| budget.thresholds = vec![Threshold::Percent(50), Threshold::Percent(90)]);
+    world.settle(1, nanos(60));
+    world.pass(4_000);
+    let (images, _) = world.engine.cold(world.now, 0, 100);
+    assert_eq!(images[0].crossed.as_slice(), [Threshold::Percent(50)]);
+    let stored = vec![(images[0].id, images[0].changed)];
+    // What was not crossed is forgotten without a trace.
+    world.change(1, |budget| budget.thresholds = vec![Threshold::Percent(50)]);
+    assert_eq!(world.engine.cold(world.now, 0, 100).0, images);
+    world.change(1, |budget| budget.thresholds.clear());
+    world.change(1, |budget| budget.thresholds = vec![Threshold::Percent(50)]);
+    assert_eq!(world.apply(Command::PageOut(stored)), Outcome::PagedOut(0));
+    let _ = reserve(&mut world, &mut store, 2, "a", 1);
+    assert_eq!(world.settle(2, nanos(1)).crossings.len(), 1);
 }
 
 #[test]
