@@ -2,12 +2,12 @@
 //! untold.
 
 use crate::world::{World, attribute, attributes, audit, daily, id, nanos, replayed};
-use bursar_core::limits::RECORD_BYTES_MAX;
 use bursar_core::Measure;
+use bursar_core::limits::RECORD_BYTES_MAX;
 use bursar_ledger::{
-    Adjust, AdjustmentId, Budget, BudgetId, CHARGE_PART_MAX, Command, EXPIRE_BATCH_MAX, Engine, Entry, Expiry,
-    Grants, Outcome, PeriodKind, Rejection, ReplayError, Reserve, Standing, SuspenseCause,
-    WINDOWS_PER_COMMAND_MAX, WindowId,
+    ADJUSTMENTS_MAX, Adjust, AdjustmentId, Budget, BudgetId, CHARGE_PART_MAX, Command, EXPIRE_BATCH_MAX,
+    Engine, Entry, Expiry, Grants, Outcome, PeriodKind, Rejection, ReplayError, Reserve, Standing,
+    SuspenseCause, WINDOWS_PER_COMMAND_MAX, WindowId,
 };
 use std::sync::Arc;
 
@@ -248,6 +248,22 @@ fn an_adjustment_is_within_its_bounds() {
 }
 
 #[test]
+fn as_many_adjustments_are_remembered_as_may_be() {
+    let mut world = World::with(&[each_user(1)]);
+    world.spend(1, &user("ann"), nanos(1));
+    let (now, window) = (world.now, world.engine.images(0)[0].id.0);
+    let mut apply = |n: usize| {
+        let command = adjust(u128::try_from(n).unwrap(), &[(window, 1)]);
+        matches!(world.engine.apply(now, command, &mut world.journal), Outcome::Adjusted(_))
+    };
+    assert!((0..ADJUSTMENTS_MAX).all(&mut apply), "each is booked");
+    assert!(!(0..ADJUSTMENTS_MAX).any(&mut apply), "and each is known");
+    assert!(apply(ADJUSTMENTS_MAX), "one more");
+    assert!(!apply(1), "the second is still known");
+    assert!(apply(0), "the first is not");
+}
+
+#[test]
 fn an_adjustment_counts_towards_thresholds_with_what_was_spent() {
     let mut budget = daily(1, 100);
     budget.thresholds = vec![bursar_ledger::Threshold::Amount(15)];
@@ -285,9 +301,8 @@ fn only_what_is_granted_and_free_is_given_back() {
     let mut budget = each_user(1);
     budget.per.clear();
     let _put = apply(now, Command::PutBudget(Arc::new(budget)));
-    let ask = |n, hold| {
-        Command::Reserve(Reserve::new(id(n), attributes(&[]), nanos(hold), now.plus_seconds(600)))
-    };
+    let ask =
+        |n, hold| Command::Reserve(Reserve::new(id(n), attributes(&[]), nanos(hold), now.plus_seconds(600)));
     assert!(matches!(apply(now, ask(1, 10)).0, Outcome::Short(_)));
     let (_, image) = apply(now, Command::Expire);
     let window = image.unwrap().id;
