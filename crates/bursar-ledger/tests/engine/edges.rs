@@ -331,3 +331,29 @@ fn only_what_is_granted_and_free_is_given_back() {
     let again = Entry::GaveBack { at: latest, window, amount: 1 };
     assert_eq!(engine.replay(&again), Err(ReplayError::Undecided));
 }
+
+#[test]
+fn budgets_are_told_until_they_are_removed() {
+    let mut world = World::with(&[daily(1, 100), daily(2, 100)]);
+    let told = |world: &World| world.engine.budgets().map(|budget| budget.id.0).collect::<Vec<u32>>();
+    assert_eq!(told(&world), [1, 2]);
+    assert_eq!(world.apply(Command::RemoveBudget(BudgetId(1))), Outcome::BudgetRemoved);
+    assert_eq!(told(&world), [2]);
+}
+
+#[test]
+fn a_window_that_would_open_is_told_by_the_values_it_would_have() {
+    let mut full = each_user(1);
+    (full.windows_max, full.mode) = (1, bursar_ledger::Mode::Soft);
+    let mut world = World::with(&[full, each_user(2)]);
+    let told = |world: &World, name| -> Vec<Option<String>> {
+        let touched = world.engine.windows_of(&user(name), world.now);
+        touched.iter().map(|touched| touched.standing.per[0].as_ref().map(ToString::to_string)).collect()
+    };
+    let ann = Some("ann".to_owned());
+    assert_eq!(told(&world, "ann"), [ann.clone(), ann.clone()]);
+    world.reserve(1, &user("ann"), nanos(1));
+    assert_eq!(told(&world, "ann"), [ann.clone(), ann]);
+    // The first budget has no window left for a second user, who shares one with whoever comes later.
+    assert_eq!(told(&world, "bob"), [None, Some("bob".to_owned())]);
+}

@@ -370,3 +370,14 @@ fn windows_leave_in_any_order_and_the_others_are_found() {
         check_invariants(&world.engine).unwrap();
     }
 }
+
+#[test]
+fn a_window_comes_back_to_a_budget_that_changed_meanwhile() {
+    let mut world = cold_runs(1);
+    let image = world.engine.images(0).remove(0);
+    let stored = vec![(image.id, image.changed)];
+    assert_eq!(world.apply(Command::PageOut(stored)), Outcome::PagedOut(1));
+    world.change(1, |budget| budget.limit = Some(50));
+    assert_eq!(world.apply(Command::PageIn(Box::new(image))), Outcome::PagedIn);
+    assert_eq!(world.standing(1).remaining, Some(49));
+}
