@@ -5,10 +5,11 @@ mod suspense;
 use self::suspense::{after_suspense, given_up};
 use crate::alert::of_entries;
 use crate::feed::Feed;
+use crate::key_use;
 use crate::metrics::Metrics;
 use crate::observer::Watcher;
 use crate::state::State as ControlState;
-use bursar_core::{Attribute, RequestId, Timestamp, Usd};
+use bursar_core::{RequestId, Timestamp};
 use bursar_ledger::{Entry, State};
 use bursar_store::journal::Seq;
 use bursar_store::ledger::{DrainError as JournalDrainError, Drained, Ledger};
@@ -298,20 +299,9 @@ impl Drainer {
 }
 
 fn count(totals: &mut BTreeMap<KeyId, KeyUse>, record: &Record) {
-    let key = record.attributes.get(&Attribute::Key).and_then(|value| KeyId::parse(value.as_str()));
-    let Some(key) = key else { return };
-    let empty = KeyUse {
-        key,
-        requests: 0,
-        tokens: 0,
-        list_cost: Usd::ZERO,
-        effective_cost: Usd::ZERO,
-        last_used_at: record.created_at,
-    };
-    let sum = totals.entry(key).or_insert(empty);
+    let Some(sum) = key_use::of(totals, record) else { return };
     sum.requests += record.charge.requests;
     sum.tokens = sum.tokens.saturating_add(record.charge.tokens);
     sum.list_cost = sum.list_cost.saturating_add(record.charge.list);
     sum.effective_cost = sum.effective_cost.saturating_add(record.charge.effective);
-    sum.last_used_at = sum.last_used_at.max(record.created_at);
 }

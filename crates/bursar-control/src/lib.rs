@@ -14,6 +14,7 @@ pub mod export;
 mod feed;
 mod health;
 mod idempotency;
+mod key_use;
 mod kill;
 pub mod metrics;
 mod observer;

@@ -56,6 +56,25 @@ pub enum UsageClass {
     Page,
 }
 
+/// What a usage class is counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Tokens.
+    Token,
+    /// Calls of a hosted tool.
+    Request,
+    /// Sessions of a hosted tool.
+    Session,
+    /// Images made.
+    Image,
+    /// Seconds of audio or video.
+    Second,
+    /// Characters of text.
+    Character,
+    /// Pages of a document.
+    Page,
+}
+
 impl UsageClass {
     /// How many classes there are.
     pub const COUNT: usize = 24;
@@ -89,6 +108,35 @@ impl UsageClass {
     /// The classes that make up the total of tokens: each token is in exactly one.
     pub const TOKENS: [Self; 5] =
         [Self::Input, Self::CacheRead, Self::CacheWrite5m, Self::CacheWrite1h, Self::Output];
+
+    /// What is counted.
+    #[must_use]
+    pub const fn unit(self) -> Unit {
+        match self {
+            Self::Input
+            | Self::CacheRead
+            | Self::CacheWrite5m
+            | Self::CacheWrite1h
+            | Self::Output
+            | Self::AudioInput
+            | Self::ImageInput
+            | Self::VideoInput
+            | Self::ToolUseInput
+            | Self::AudioCacheRead
+            | Self::ImageCacheRead
+            | Self::Reasoning
+            | Self::AudioOutput
+            | Self::ImageOutput => Unit::Token,
+            Self::WebSearch | Self::WebFetch | Self::FileSearch | Self::Grounding | Self::MapsGrounding => {
+                Unit::Request
+            }
+            Self::CodeInterpreter => Unit::Session,
+            Self::Image => Unit::Image,
+            Self::Second => Unit::Second,
+            Self::Character => Unit::Character,
+            Self::Page => Unit::Page,
+        }
+    }
 
     /// The word in JSON, metrics and reports.
     #[must_use]

@@ -2,26 +2,22 @@
 
 use crate::answer::{self, Answer, Told};
 use crate::body::AnswerBody;
-use crate::capture;
 use crate::collect::{Collected, collect};
-use crate::cut;
 use crate::exchange::Worker;
 use crate::finale::Finale;
 use crate::health::{self, Outlook};
 use crate::heartbeat::Heartbeat;
 use crate::intake::Body;
-use crate::refusal;
 use crate::request::{self, BuildError};
+use crate::sending::{Cause, Unanswered};
 use crate::stream::GovernedStream;
-use crate::trace;
 use crate::upstream::UpstreamError;
+use crate::{capture, refusal, sending};
 use bursar_core::{Code, Refusal, RequestId};
 use bursar_govern::admit::Admitted;
-use bursar_govern::circuit::Went;
-use bursar_govern::directory::Timeouts;
 use bursar_govern::fit::Wish;
 use bursar_govern::identify::Caller;
-use bursar_govern::kill::{Cut, CutBy};
+use bursar_govern::kill::Cut;
 use bursar_govern::reservation::{BrokenBy, Sent};
 use bursar_govern::route::Deployment;
 use bursar_govern::story::{AttemptEnd, Status, Story};
@@ -30,7 +26,7 @@ use bursar_wire::{BodyKind, Facts, Meter, SpendRoute, UsageStripper};
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderMap, Response, StatusCode};
+use http::{Response, StatusCode, response};
 use hyper::body::Incoming;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -76,84 +72,48 @@ pub(crate) async fn send(
     admitted: Admitted,
 ) -> Tried {
     let Admitted { mut reservation, tightest_usd, warnings, output_limit, mut cut } = admitted;
-    let request_id = reservation.id().map_or(RequestId::from_u128(0), |id| id.request);
+    let request_id = sending::request_id(&reservation);
     let body = errand.body.bytes.clone();
     let limit = output_limit.map(|lowered| lowered.limit);
     let upstream =
         request::build(&errand.route, &errand.facts, &errand.parts, body, deployment, credential, limit);
-    let mut upstream = match upstream {
+    let upstream = match upstream {
         Ok(upstream) => upstream,
         Err(error) => {
             let code = match error {
                 BuildError::NoClientCredential => Code::BadInput,
                 BuildError::Url(_) | BuildError::Credential(_) | BuildError::Splice(_) => Code::NoDeployment,
             };
+            let message = error.to_string();
             return next(
-                reservation.release(error.to_string()),
-                code,
-                request_id,
-                &error.to_string(),
+                reservation.release(message.clone()),
+                Refusal::new(code, request_id, message),
                 errand,
             );
         }
     };
-    if let Some(story) = reservation.story() {
-        trace::pass_on(story, upstream.headers_mut());
-    }
     let told = Told {
-        request_id,
-        provider: deployment.provider.name.to_string(),
         model: deployment.upstream_model.as_deref().unwrap_or(&errand.facts.model).to_owned(),
         fallback: reservation.story().and_then(|story| fallback(story)),
         remaining: tightest_usd,
         output_limit,
         warnings,
-        rate_limits: reservation
-            .story()
-            .map(|story| bursar_wire::rate_limit_headers(story.api_format, &story.rate_limits))
-            .unwrap_or_default(),
-        cost: None,
+        ..sending::told(&mut reservation, &deployment.provider)
     };
     if errand.gone.is_cancelled() {
         drop(reservation);
         return Tried::Answered(answer::text(StatusCode::REQUEST_TIMEOUT, "the client left\n"));
     }
-    let timeouts = deployment.provider.timeouts;
-    let mut sent = reservation.sent();
-    let answered = tokio::select! {
-        answered = errand.worker.upstream.send(upstream, timeouts.connect, timeouts.first_byte) => answered,
-        by = cut.cut() => {
-            let story = sent.unknown(by.as_str().to_owned());
-            return Tried::Answered(cut_off(errand, story, request_id, &by));
-        }
-    };
+    let answered = sending::send(&errand.worker, &deployment.provider, reservation, &mut cut, upstream).await;
     match answered {
-        Ok(response) => pass(errand, deployment, (sent, cut), response, told, timeouts).await,
-        Err(UpstreamError::Connect(error)) => {
-            tracing::warn!(provider = %deployment.provider.name, %error, "cannot connect");
-            let message = format!("the provider {} cannot be reached: {error}", deployment.provider.name);
-            next(
-                sent.connect_failed(message.clone()),
-                Code::UpstreamUnreachable,
-                request_id,
-                &message,
-                errand,
-            )
-        }
-        Err(UpstreamError::Broken(error)) => {
-            tracing::warn!(provider = %deployment.provider.name, %error, "broke off before an answer");
-            let message = format!("the provider {} broke off before an answer", deployment.provider.name);
-            sent.went(Went::Badly);
-            let story = sent.unknown(message.clone());
-            silent(story, deployment, Code::UpstreamUnreachable, request_id, &message, errand)
-        }
-        Err(UpstreamError::Timeout(after)) => {
-            let seconds = after.as_secs();
-            let message =
-                format!("the provider {} did not answer within {seconds} s", deployment.provider.name);
-            sent.went(Went::Badly);
-            let story = sent.unknown(message.clone());
-            silent(story, deployment, Code::UpstreamTimeout, request_id, &message, errand)
+        Ok((sent, head, upstream)) => pass(errand, deployment, (sent, cut), (head, upstream), told).await,
+        Err(unanswered) => {
+            let Unanswered { cause, story, refusal } = *unanswered;
+            match cause {
+                Cause::Unreached => next(story, refusal, errand),
+                Cause::Silent => silent(story, deployment, refusal, errand),
+                Cause::Cut => end(errand, story, refusal, Status::Cancelled),
+            }
         }
     }
 }
@@ -163,25 +123,11 @@ async fn pass(
     errand: &Errand,
     deployment: &Deployment,
     (mut sent, mut cut): (Sent, Cut),
-    response: Response<Incoming>,
-    mut told: Told,
-    timeouts: Timeouts,
+    (head, mut upstream): (response::Parts, Incoming),
+    told: Told,
 ) -> Tried {
-    let (head, mut upstream) = response.into_parts();
-    let governor = &errand.worker.gateway.governor;
+    let timeouts = &deployment.provider.timeouts;
     let status = head.status;
-    let now = governor.now();
-    sent.went(health::went(&deployment.provider, status, &head.headers));
-    if let Some(story) = sent.story() {
-        story.first_byte_at = Some(now);
-        story.status_code = Some(status.as_u16());
-        story.upstream_request_id = answer::upstream_id(&head.headers);
-        story.status = Status::Streaming;
-        capture::answered(story, &head.headers);
-        if let Some(attempt) = story.attempt() {
-            attempt.status_code = Some(status.as_u16());
-        }
-    }
     let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kind = BodyKind::of(content_type, errand.route.format, errand.facts.stream && status.is_success());
     let mut meter = Meter::new(errand.route.format, &deployment.provider.prices, kind);
@@ -194,13 +140,13 @@ async fn pass(
     let streams = status.is_success() && (kind != BodyKind::Json || in_array);
     let mut ahead = VecDeque::new();
     if !streams {
-        let mut heartbeat = Heartbeat::new(&timeouts);
+        let mut heartbeat = Heartbeat::new(timeouts);
         let came = || heartbeat.beat(Instant::now(), &mut sent);
         match collect(&mut upstream, timeouts.idle, Some(&mut cut), came).await {
             Collected::All(bytes) => {
                 meter.feed(&bytes);
                 capture::heard(&mut sent, [&bytes]);
-                return whole(errand, deployment, sent, meter, &head.headers, status, bytes, told);
+                return whole(errand, deployment, sent, meter, &head, bytes, told);
             }
             Collected::More(chunks) => ahead = chunks,
             Collected::Broken(chunks, by) => {
@@ -209,50 +155,42 @@ async fn pass(
                 let message = format!("the provider {}'s answer broke off", deployment.provider.name);
                 let refusal = Refusal::new(Code::UpstreamUnreachable, told.request_id, message);
                 note(&mut sent, &refusal, errand);
-                return fail(sent.broken(&meter.finish(), by), refusal, errand);
+                return end(errand, sent.broken(&meter.finish(), by), refusal, Status::Failed);
             }
             Collected::Cut(chunks, by) => {
                 capture::heard(&mut sent, &chunks);
                 chunks.iter().for_each(|chunk| meter.feed(chunk));
-                note(&mut sent, &by.refusal(told.request_id), errand);
+                let refusal = by.refusal(told.request_id);
+                note(&mut sent, &refusal, errand);
                 let story = sent.broken(&meter.finish(), BrokenBy::Us(by.as_str()));
-                return Tried::Answered(cut_off(errand, story, told.request_id, &by));
+                return end(errand, story, refusal, Status::Cancelled);
             }
         }
     }
-    told.cost = None;
     let strips = streams && !errand.facts.asks_usage && encoding.is_none();
     let stripper = strips.then(UsageStripper::new);
     let finale = Finale::of(&errand.route, errand.facts.stream, kind, &head.headers);
-    let stream = GovernedStream::new(Arc::clone(governor), upstream, ahead, sent, meter, stripper, &timeouts)
+    let governor = Arc::clone(&errand.worker.gateway.governor);
+    let stream = GovernedStream::new(governor, upstream, ahead, sent, meter, stripper, timeouts)
         .cut_by(cut, finale)
         .read_on_in(errand.worker.tasks());
-    let mut answer = Response::new(AnswerBody::Governed(Box::new(stream)));
-    *answer.status_mut() = status;
-    answer::pass_head(&mut answer, &head.headers, &told, !strips);
-    Tried::Answered(answer)
+    let body = AnswerBody::Governed(Box::new(stream));
+    Tried::Answered(sending::answer(body, &head, &told, !strips))
 }
 
-/// A complete answer in hand: settled before its head is sent, so that the head can say what it cost.
-#[expect(clippy::too_many_arguments, reason = "an answer in its parts, each used once")]
+/// A complete answer in hand, and whether another try may do better.
 fn whole(
     errand: &Errand,
     deployment: &Deployment,
     sent: Sent,
     meter: Meter,
-    headers: &HeaderMap,
-    status: StatusCode,
+    head: &response::Parts,
     bytes: Bytes,
-    mut told: Told,
+    told: Told,
 ) -> Tried {
-    let reading = meter.finish();
-    let story =
-        if status.is_success() { sent.complete(&reading) } else { sent.rejected(status.as_u16(), &reading) };
-    told.cost = story.as_ref().and_then(|story| story.cost.as_ref()).map(|cost| cost.list);
-    let mut answer = Response::new(AnswerBody::whole(bytes));
-    *answer.status_mut() = status;
-    answer::pass_head(&mut answer, headers, &told, false);
-    let outlook = health::outlook(&deployment.provider, status, headers, &reading);
+    let (status, reading) = (head.status, meter.finish());
+    let (story, answer) = sending::settle(sent, &reading, head, bytes, told);
+    let outlook = health::outlook(&deployment.provider, status, &head.headers, &reading);
     match story {
         // Where the error was billed, another try would be billed beside it.
         Some(story) if !status.is_success() && outlook.another_may_do && is_unbilled(&story) => {
@@ -315,21 +253,10 @@ pub async fn pass_free(
     }
 }
 
-/// Cut before anything of an answer went to the client.
-fn cut_off(errand: &Errand, story: Option<Box<Story>>, request_id: RequestId, by: &CutBy) -> Answer {
-    cut::answer(&errand.worker.gateway, errand.route.format, story, request_id, by)
-}
-
 /// Nothing was billed: another deployment may do, and this one soon.
-fn next(
-    story: Option<Box<Story>>,
-    code: Code,
-    request_id: RequestId,
-    message: &str,
-    errand: &Errand,
-) -> Tried {
-    let refusal = Refusal::new(code, request_id, message);
-    let outlook = Outlook { another_may_do: true, soon: code == Code::UpstreamUnreachable, after: None };
+fn next(story: Option<Box<Story>>, refusal: Refusal, errand: &Errand) -> Tried {
+    let soon = refusal.code == Code::UpstreamUnreachable;
+    let outlook = Outlook { another_may_do: true, soon, after: None };
     match story {
         Some(story) => Tried::Next(story, Failure::Own(refusal), outlook),
         None => Tried::Answered(refusal::plain(&errand.worker.gateway, errand.route.format, &refusal)),
@@ -338,43 +265,23 @@ fn next(
 
 /// Nothing came after the request was sent, and whether it is billed is unknown: the end of the request, unless the
 /// operator wants another deployment asked all the same.
-fn silent(
-    story: Option<Box<Story>>,
-    deployment: &Deployment,
-    code: Code,
-    request_id: RequestId,
-    message: &str,
-    errand: &Errand,
-) -> Tried {
+fn silent(story: Option<Box<Story>>, deployment: &Deployment, refusal: Refusal, errand: &Errand) -> Tried {
     match story {
         Some(story) if deployment.provider.next_after_silence => {
             let outlook = Outlook { another_may_do: true, soon: false, after: None };
-            Tried::Next(story, Failure::Own(Refusal::new(code, request_id, message)), outlook)
+            Tried::Next(story, Failure::Own(refusal), outlook)
         }
-        story => fail(story, Refusal::new(code, request_id, message), errand),
+        story => end(errand, story, refusal, Status::Failed),
     }
 }
 
 /// The end of the request: another try might be billed beside this one.
-fn fail(story: Option<Box<Story>>, refusal: Refusal, errand: &Errand) -> Tried {
-    let made = bursar_wire::refuse(errand.route.format, &refusal, errand.worker.gateway.refusal_status);
-    if let Some(mut story) = story {
-        story.error = Some(refusal.message.clone());
-        story.status_code = Some(made.status);
-        story.refusal = Some(refusal);
-        errand.worker.gateway.governor.end(story, Status::Failed);
-    }
-    Tried::Answered(answer::from_wire(made))
+fn end(errand: &Errand, story: Option<Box<Story>>, refusal: Refusal, status: Status) -> Tried {
+    Tried::Answered(refusal::end(&errand.worker.gateway, errand.route.format, story, refusal, status))
 }
 
-/// Tells the record what the client will be told: it is written when the attempt settles, which is before that.
 fn note(sent: &mut Sent, refusal: &Refusal, errand: &Errand) {
-    let made = bursar_wire::refuse(errand.route.format, refusal, errand.worker.gateway.refusal_status);
-    if let Some(story) = sent.story() {
-        story.error = Some(refusal.message.clone());
-        story.status_code = Some(made.status);
-        story.refusal = Some(refusal.clone());
-    }
+    refusal::note(&errand.worker.gateway, errand.route.format, sent, refusal);
 }
 
 /// Whether the last attempt cost nothing.

@@ -5,37 +5,30 @@ use crate::answer::{self, Answer, Told};
 use crate::body::AnswerBody;
 use crate::choose::{self, Chosen, NoneLeft};
 use crate::collect::{Collected, collect};
-use crate::cut;
-use crate::exchange::{Worker, intake_refusal, note_headers, recognise};
+use crate::exchange::{Worker, see_through};
 use crate::heartbeat::Heartbeat;
-use crate::idempotency::{self, Repeat};
 use crate::intake::Body;
-use crate::refusal;
-use crate::request::{BuildError, authorise, trust};
+use crate::request::{BuildError, towards};
+use crate::sending::{Cause, Unanswered};
 use crate::stream::GovernedStream;
-use crate::upstream::UpstreamError;
-use crate::{Gateway, capture, health};
+use crate::{Gateway, arrival, capture, refusal, sending};
 use bursar_core::limits::REQUEST_BODY_BYTES_MAX;
 use bursar_core::{ApiFormat, Code, Refusal, RequestId};
 use bursar_govern::admit::{Admitted, Ask, NotAdmitted};
-use bursar_govern::circuit::Went;
-use bursar_govern::directory::{Credential, Credentials};
+use bursar_govern::directory::Credential;
 use bursar_govern::fit::Wish;
-use bursar_govern::idempotency::Place;
 use bursar_govern::identify::{self, Caller};
 use bursar_govern::kill::Cut;
 use bursar_govern::reservation::{BrokenBy, Sent};
 use bursar_govern::route::Deployment;
 use bursar_govern::story::{Status, Story};
 use bursar_govern::surfaces;
-use bursar_wire::route::{
-    ClientCredentials, check_headers, split_path_key, upstream_headers, upstream_query,
-};
+use bursar_wire::route::{split_path_key, upstream_query};
 use bursar_wire::{BodyKind, Meter, OutputFacts, Reading, Surface};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{Method, Request, Response, Uri};
+use http::{Method, Request, Uri, response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use std::collections::VecDeque;
@@ -55,22 +48,16 @@ pub(crate) async fn answer(
     if !surfaces::is_declared(&gateway.governor.directory(), surface, format.family()) {
         return refusal::without_story(gateway, format, Code::NoMeter, surface.message());
     }
-    let request_id = gateway.governor.ports().request_id();
-    let mut story = Story::begin(request_id, gateway.governor.now(), format);
-    note_headers(&mut story, &parts.headers);
     let refuse = |story, no| refusal::answer(gateway, format, story, no);
-    let caller = match recognise(&worker, &parts, request_id) {
+    let (mut story, caller) = arrival::begin(&worker, format, &parts);
+    let caller = match caller {
         Ok(caller) => caller,
         Err(no) => return refuse(story, no),
     };
-    story.attributes = caller.attributes.clone();
-    story.caller = Some(caller.clone());
-    capture::begin(&worker.gateway.governor, &mut story, &parts.headers);
-    let body = match worker.intake.read(&parts.headers, body, REQUEST_BODY_BYTES_MAX).await {
+    let body = match arrival::take_in(&worker, &mut story, &parts, body, REQUEST_BODY_BYTES_MAX).await {
         Ok(body) => body,
-        Err(error) => return refuse(story, intake_refusal(error, request_id)),
+        Err(no) => return refuse(story, no),
     };
-    capture::asked(&mut story, &body.bytes);
     pass(worker, surface, story, caller, parts, body).await
 }
 
@@ -88,9 +75,6 @@ pub(crate) async fn pass(
     let refuse = |story, no| refusal::answer(&worker.gateway, format, story, no);
     let word = surface.as_str();
     word.clone_into(&mut story.model_asked);
-    if let Err(error) = check_headers(&parts.headers) {
-        return refuse(story, error.refusal(request_id));
-    }
     let (_, path) = split_path_key(parts.uri.path());
     if !Surface::is_plain_path(path) {
         let message = format!("the path `{path}` is not passed on: it has empty, encoded or upward segments");
@@ -111,28 +95,14 @@ pub(crate) async fn pass(
         Ok(None) => return refuse(story, Refusal::new(Code::NoMeter, request_id, surface.message())),
         Err(no) => return refuse(story, no),
     };
-    let place = match idempotency::begin(&worker, &story, &parts, &body.bytes).await {
-        Repeat::First(place) => place,
-        Repeat::Again(first, answer) => return idempotency::again(&worker, story, first, answer),
-        Repeat::Refused(no) => return refuse(story, no),
+    let (story, place) = match arrival::enter(&worker, story, &caller, &parts, &body).await {
+        Ok(entered) => entered,
+        Err(answer) => return answer,
     };
-    story.reply = place.as_ref().map(Place::outcome);
-    if let Err(no) = governor.enter(&mut story, &caller) {
-        return refuse(story, no);
-    }
-    // As for what is metered: an answer is read to its end even when its client has left.
-    let gone = CancellationToken::new();
+    let (gone, tasks) = (CancellationToken::new(), worker.tasks().clone());
     let left = gone.clone().drop_guard();
-    let (tx, rx) = tokio::sync::oneshot::channel();
-    let tasks = worker.tasks().clone();
     let errand = Errand { worker, caller, parts, body, deployment, format, request_id, gone };
-    tasks.spawn(async move {
-        let answer = idempotency::finish(place, errand.run(story).await);
-        drop(tx.send(answer));
-    });
-    let answer = rx.await;
-    left.disarm();
-    answer.unwrap_or_else(|_| answer::abandoned())
+    see_through(&tasks, left, place, async move { errand.run(story).await }).await
 }
 
 /// Everything that the one attempt of such a request needs.
@@ -203,73 +173,42 @@ impl Errand {
     fn build(&self, credential: Option<&Credential>) -> Result<Request<Full<Bytes>>, BuildError> {
         let provider = &self.deployment.provider;
         let (_, path) = split_path_key(self.parts.uri.path());
-        let mut request = Request::new(Full::new(self.body.bytes.clone()));
-        *request.method_mut() = self.parts.method.clone();
-        *request.uri_mut() = target(&provider.base_url, path, self.parts.uri.query())?;
-        trust(&mut request, provider);
-        let theirs = match provider.credentials {
-            Credentials::Client => ClientCredentials::PassOn,
-            Credentials::Own(_) | Credentials::None => ClientCredentials::TakeOff,
-        };
-        *request.headers_mut() = upstream_headers(&self.parts.headers, theirs);
-        authorise(request.headers_mut(), provider, credential)?;
-        Ok(request)
+        let uri = target(&provider.base_url, path, self.parts.uri.query())?;
+        towards(provider, &self.parts, uri, self.body.bytes.clone(), credential)
     }
 
     async fn send(&self, admitted: Admitted, upstream: Request<Full<Bytes>>) -> Answer {
-        let Admitted { reservation, tightest_usd, warnings, mut cut, .. } = admitted;
-        let mut told = Told::new(self.request_id, self.deployment.provider.name.as_str());
-        self.deployment.price.row.model().clone_into(&mut told.model);
-        (told.remaining, told.warnings) = (tightest_usd, warnings);
-        let timeouts = self.deployment.provider.timeouts;
-        let mut sent = reservation.sent();
-        let answered = tokio::select! {
-            answered = self.worker.upstream.send(upstream, timeouts.connect, timeouts.first_byte) => answered,
-            by = cut.cut() => {
-                let story = sent.unknown(by.as_str().to_owned());
-                return cut::answer(self.gateway(), self.format, story, self.request_id, &by);
-            }
+        let Admitted { mut reservation, tightest_usd, warnings, mut cut, .. } = admitted;
+        let provider = &self.deployment.provider;
+        let told = Told {
+            model: self.deployment.price.row.model().to_owned(),
+            remaining: tightest_usd,
+            warnings,
+            ..sending::told(&mut reservation, provider)
         };
-        let error = match answered {
-            Ok(response) => return self.pass(sent, cut, response, told).await,
-            Err(error) => error,
-        };
-        let message = format!("the provider {}: {error}", self.deployment.provider.name);
-        let (story, code) = match error {
-            UpstreamError::Connect(_) => (sent.connect_failed(message.clone()), Code::UpstreamUnreachable),
-            UpstreamError::Broken(_) => {
-                sent.went(Went::Badly);
-                (sent.unknown(message.clone()), Code::UpstreamUnreachable)
+        match sending::send(&self.worker, provider, reservation, &mut cut, upstream).await {
+            Ok((sent, head, body)) => self.pass(sent, cut, head, body, told).await,
+            Err(unanswered) => {
+                let Unanswered { cause, story, refusal } = *unanswered;
+                let status = match cause {
+                    Cause::Unreached | Cause::Silent => Status::Failed,
+                    Cause::Cut => Status::Cancelled,
+                };
+                self.end(story, refusal, status)
             }
-            UpstreamError::Timeout(_) => {
-                sent.went(Went::Badly);
-                (sent.unknown(message.clone()), Code::UpstreamTimeout)
-            }
-        };
-        self.fail(story, code, message)
+        }
     }
 
     async fn pass(
         &self,
         mut sent: Sent,
         mut cut: Cut,
-        response: Response<Incoming>,
-        mut told: Told,
+        head: response::Parts,
+        mut incoming: Incoming,
+        told: Told,
     ) -> Answer {
-        let (head, mut incoming) = response.into_parts();
         let governor = &self.gateway().governor;
         let (provider, status) = (&self.deployment.provider, head.status);
-        sent.went(health::went(provider, status, &head.headers));
-        if let Some(story) = sent.story() {
-            story.first_byte_at = Some(governor.now());
-            story.status_code = Some(status.as_u16());
-            story.upstream_request_id = answer::upstream_id(&head.headers);
-            story.status = Status::Streaming;
-            capture::answered(story, &head.headers);
-            if let Some(attempt) = story.attempt() {
-                attempt.status_code = Some(status.as_u16());
-            }
-        }
         let timeouts = &provider.timeouts;
         // A stream is passed on as it comes; anything else is settled before its head is sent, where it is short enough.
         let streams = status.is_success() && is_stream(&head.headers);
@@ -280,30 +219,27 @@ impl Errand {
             match collect(&mut incoming, timeouts.idle, Some(&mut cut), came).await {
                 Collected::All(bytes) => {
                     capture::heard(&mut sent, [&bytes]);
-                    let story = if status.is_success() {
-                        sent.complete(&Reading::default())
-                    } else {
-                        sent.rejected(status.as_u16(), &Reading::default())
-                    };
+                    let (story, answer) = sending::settle(sent, &Reading::default(), &head, bytes, told);
                     if let Some(story) = story {
-                        told.cost = story.cost.as_ref().map(|cost| cost.list);
-                        governor
-                            .end(story, if status.is_success() { Status::Completed } else { Status::Failed });
+                        let end = if status.is_success() { Status::Completed } else { Status::Failed };
+                        governor.end(story, end);
                     }
-                    let mut answer = Response::new(AnswerBody::whole(bytes));
-                    *answer.status_mut() = status;
-                    answer::pass_head(&mut answer, &head.headers, &told, false);
                     return answer;
                 }
                 Collected::More(chunks) => ahead = chunks,
-                Collected::Broken(_, by) => {
-                    let story = sent.broken(&Reading::default(), by);
+                Collected::Broken(chunks, by) => {
+                    capture::heard(&mut sent, &chunks);
                     let message = format!("the provider {}'s answer broke off", provider.name);
-                    return self.fail(story, Code::UpstreamUnreachable, message);
+                    let refusal = Refusal::new(Code::UpstreamUnreachable, self.request_id, message);
+                    refusal::note(self.gateway(), self.format, &mut sent, &refusal);
+                    return self.end(sent.broken(&Reading::default(), by), refusal, Status::Failed);
                 }
-                Collected::Cut(_, by) => {
+                Collected::Cut(chunks, by) => {
+                    capture::heard(&mut sent, &chunks);
+                    let refusal = by.refusal(self.request_id);
+                    refusal::note(self.gateway(), self.format, &mut sent, &refusal);
                     let story = sent.broken(&Reading::default(), BrokenBy::Us(by.as_str()));
-                    return cut::answer(self.gateway(), self.format, story, self.request_id, &by);
+                    return self.end(story, refusal, Status::Cancelled);
                 }
             }
         }
@@ -312,25 +248,15 @@ impl Errand {
         let governor = Arc::clone(governor);
         let stream =
             GovernedStream::new(governor, incoming, ahead, sent, meter, None, timeouts).cut_by(cut, None);
-        let mut answer = Response::new(AnswerBody::Governed(Box::new(stream)));
-        *answer.status_mut() = status;
-        answer::pass_head(&mut answer, &head.headers, &told, true);
-        answer
+        sending::answer(AnswerBody::Governed(Box::new(stream)), &head, &told, true)
     }
 
     fn refuse(&self, story: Box<Story>, code: Code, message: String) -> Answer {
         refusal::answer(self.gateway(), self.format, story, Refusal::new(code, self.request_id, message))
     }
 
-    fn fail(&self, story: Option<Box<Story>>, code: Code, message: String) -> Answer {
-        let no = Refusal::new(code, self.request_id, message.as_str());
-        let made = bursar_wire::refuse(self.format, &no, self.gateway().refusal_status);
-        if let Some(mut story) = story {
-            story.error = Some(message);
-            story.status_code = Some(made.status);
-            self.gateway().governor.end(story, Status::Failed);
-        }
-        answer::from_wire(made)
+    fn end(&self, story: Option<Box<Story>>, refusal: Refusal, status: Status) -> Answer {
+        refusal::end(self.gateway(), self.format, story, refusal, status)
     }
 }
 

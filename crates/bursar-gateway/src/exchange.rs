@@ -1,32 +1,24 @@
-//! One client request, from its head to the head of its answer: which path it takes, who asks, what it is about.
+//! One client request, from its head to the head of its answer: which path it takes, and what it is about.
 
-use crate::address;
 use crate::answer::{self, Answer};
 use crate::attempt::{self, Errand};
-use crate::chain;
-use crate::declared;
-use crate::default_key;
-use crate::idempotency::{self, Repeat};
-use crate::intake::{Intake, IntakeError};
+use crate::intake::Intake;
 use crate::limits::{CONTROL_WAIT, body_bytes_max};
-use crate::refusal;
 use crate::server::Door;
 use crate::upstream::{TlsError, Upstream};
-use crate::{Gateway, capture, models, trace};
+use crate::{Gateway, address, arrival, chain, declared, idempotency, models, refusal};
 use bursar_core::limits::REQUEST_BODY_BYTES_MAX;
 use bursar_core::{ApiFormat, Code, Refusal};
 use bursar_govern::idempotency::Place;
-use bursar_govern::identify::{self, Caller, Claims};
-use bursar_govern::story::Story;
-use bursar_wire::route::check_headers;
-use bursar_wire::{Route, SpendRoute, client_keys, read_facts, route};
+use bursar_govern::identify;
+use bursar_wire::{Route, SpendRoute, read_facts, route};
 use http::request::Parts;
 use http::{HeaderMap, Request, StatusCode};
 use hyper::body::Incoming;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 /// One thread's share of the data plane.
@@ -111,35 +103,22 @@ pub async fn handle(worker: Arc<Worker>, request: Request<Incoming>) -> Result<A
 
 async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incoming) -> Answer {
     let governor = Arc::clone(&worker.gateway.governor);
-    let request_id = governor.ports().request_id();
-    let mut story = Story::begin(request_id, governor.now(), route.format);
     let format = route.format;
-    note_headers(&mut story, &parts.headers);
-    trace::join(&mut story, &parts.headers, worker.gateway.sample_pct);
-    story.in_flight = Some(governor.flights().enter());
     let refuse = |story, refusal| refusal::answer(&worker.gateway, format, story, refusal);
-
-    let caller = match recognise(&worker, &parts, request_id) {
+    let (mut story, caller) = arrival::begin(&worker, format, &parts);
+    let request_id = story.request_id;
+    let caller = match caller {
         Ok(caller) => caller,
         Err(refusal) => return refuse(story, refusal),
     };
-    story.attributes = caller.attributes.clone();
-    story.caller = Some(caller.clone());
-    capture::begin(&governor, &mut story, &parts.headers);
-    if let Err(error) = check_headers(&parts.headers) {
-        return refuse(story, error.refusal(request_id));
-    }
     let wish = match crate::fit::wish(&parts.headers, request_id) {
         Ok(wish) => wish,
         Err(refusal) => return refuse(story, refusal),
     };
-    let asked = governor.now();
-    let body = match worker.intake.read(&parts.headers, body, body_bytes_max(format)).await {
+    let body = match arrival::take_in(&worker, &mut story, &parts, body, body_bytes_max(format)).await {
         Ok(body) => body,
-        Err(error) => return refuse(story, intake_refusal(error, request_id)),
+        Err(refusal) => return refuse(story, refusal),
     };
-    story.intake_us = governor.now().micros_since(asked).max(0);
-    capture::asked(&mut story, &body.bytes);
     let facts = match read_facts(&route, &body.bytes) {
         Ok(facts) => facts,
         Err(error) => return refuse(story, error.refusal(request_id)),
@@ -159,15 +138,10 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
         Ok(may) => may,
         Err(message) => return refuse(story, Refusal::new(Code::BadInput, request_id, message)),
     };
-    let place = match idempotency::begin(&worker, &story, &parts, &body.bytes).await {
-        Repeat::First(place) => place,
-        Repeat::Again(first, answer) => return idempotency::again(&worker, story, first, answer),
-        Repeat::Refused(refusal) => return refuse(story, refusal),
+    let (mut story, place) = match arrival::enter(&worker, story, &caller, &parts, &body).await {
+        Ok(entered) => entered,
+        Err(answer) => return answer,
     };
-    story.reply = place.as_ref().map(Place::outcome);
-    if let Err(refusal) = governor.enter(&mut story, &caller) {
-        return refuse(story, refusal);
-    }
     let found = governor.route(&caller.key, &facts, may_fall_back, request_id, story.created_at);
     let found = match found {
         Ok(found) => found,
@@ -177,17 +151,24 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
         }
     };
     story.skipped = found.skipped;
-
-    // The attempts run in a task of their own: a plain answer is read to its end even when its client has left, for it
-    // is billed in full, and then the truth is known.
-    let gone = CancellationToken::new();
+    let (gone, tasks) = (CancellationToken::new(), worker.tasks.clone());
     let left = gone.clone().drop_guard();
-    let (tx, rx) = tokio::sync::oneshot::channel();
-    let tasks = worker.tasks.clone();
     let errand =
         Errand { worker, route, facts, caller, parts, body, wish, deployments: found.deployments, gone };
+    see_through(&tasks, left, place, chain::run(errand, story)).await
+}
+
+/// Runs the attempts in a task of their own: a plain answer is read to its end even when its client has left, for it is
+/// billed in full, and then the truth is known. `left` is dropped when the client leaves.
+pub(crate) async fn see_through(
+    tasks: &TaskTracker,
+    left: DropGuard,
+    place: Option<Place>,
+    attempts: impl Future<Output = Answer> + Send + 'static,
+) -> Answer {
+    let (tx, rx) = tokio::sync::oneshot::channel();
     tasks.spawn(async move {
-        let answer = idempotency::finish(place, chain::run(errand, story).await);
+        let answer = idempotency::finish(place, attempts.await);
         // A client that left drops the answer here, which settles it.
         drop(tx.send(answer));
     });
@@ -201,13 +182,13 @@ async fn count_tokens(worker: &Arc<Worker>, route: &SpendRoute, parts: Parts, bo
     let request_id = governor.ports().request_id();
     let format = route.format;
     let refuse = |refusal| refusal::plain(&worker.gateway, format, &refusal);
-    let caller = match recognise(worker, &parts, request_id) {
+    let caller = match arrival::recognise(worker, &parts, request_id) {
         Ok(caller) => caller,
         Err(refusal) => return refuse(refusal),
     };
     let body = match worker.intake.read(&parts.headers, body, body_bytes_max(format)).await {
         Ok(body) => body,
-        Err(error) => return refuse(intake_refusal(error, request_id)),
+        Err(error) => return refuse(arrival::intake_refusal(error, request_id)),
     };
     let facts = match read_facts(route, &body.bytes) {
         Ok(facts) => facts,
@@ -229,31 +210,6 @@ async fn count_tokens(worker: &Arc<Worker>, route: &SpendRoute, parts: Parts, bo
         }
         Err(refusal) => refuse(refusal),
     }
-}
-
-/// Finds who asks.
-pub(crate) fn recognise(
-    worker: &Worker,
-    parts: &Parts,
-    request_id: bursar_core::RequestId,
-) -> Result<Caller, Refusal> {
-    let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
-    let claims = Claims {
-        agent: text("x-bursar-agent"),
-        run: text("x-bursar-run"),
-        session: text("x-bursar-session"),
-        user: text("x-bursar-user"),
-        tags: text("x-bursar-tags"),
-    };
-    let keys = client_keys(&parts.headers, parts.uri.path(), parts.uri.query());
-    let trusted = &worker.gateway.trusted_proxies;
-    let address = address::of_client(parts, trusted);
-    let seen = (address::of_peer(parts), address);
-    let default = || default_key::find(&worker.gateway.default_keys, &parts.headers, seen, trusted);
-    let presented = keys.first().map(|found| &*found.key).or_else(default);
-    let caller = worker.gateway.governor.identify(request_id, presented, &claims)?;
-    identify::permit_address(&caller.key, address, request_id)?;
-    Ok(caller)
 }
 
 async fn control(worker: &Worker, mut parts: Parts, body: Incoming) -> Answer {
@@ -279,23 +235,6 @@ fn may_fall_back(headers: &HeaderMap) -> Result<bool, &'static str> {
         Some(word) if word.eq_ignore_ascii_case(b"false") => Ok(false),
         Some(_) => Err("the value of x-bursar-allow-fallback is neither `true` nor `false`"),
     }
-}
-
-pub(crate) fn note_headers(story: &mut Story, headers: &HeaderMap) {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    // The Vercel AI SDK (ai 6, 2026-11) retries every 429 and reads no `x-should-retry`; 402 it takes for final.
-    story.retries_on_429 = text("user-agent").is_some_and(|agent| agent.contains("ai-sdk/"));
-    story.client_retry_count = text("x-stainless-retry-count").and_then(|count| count.parse().ok());
-    story.idempotency_key = text("idempotency-key").map(|key| key.chars().take(255).collect());
-}
-
-pub(crate) fn intake_refusal(error: IntakeError, request_id: bursar_core::RequestId) -> Refusal {
-    let code = match error {
-        IntakeError::TooLarge(_) => Code::BodyTooLarge,
-        IntakeError::Busy => Code::ConcurrencyLimited,
-        IntakeError::Slow(_) | IntakeError::Broken => Code::BadInput,
-    };
-    Refusal::new(code, request_id, error.to_string())
 }
 
 /// The format whose error shape a client on this path most likely reads.

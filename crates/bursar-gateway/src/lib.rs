@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod answer;
+mod arrival;
 pub mod attempt;
 pub mod body;
 mod capture;
@@ -12,7 +13,6 @@ pub mod chain;
 pub mod choose;
 mod collect;
 pub mod control;
-pub mod cut;
 mod declared;
 pub mod default_key;
 pub mod exchange;
@@ -31,6 +31,7 @@ pub mod proxies;
 pub mod refusal;
 pub mod request;
 mod road;
+mod sending;
 pub mod server;
 pub mod stream;
 mod trace;

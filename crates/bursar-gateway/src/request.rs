@@ -74,19 +74,33 @@ pub fn build(
     let model = deployment.upstream_model.as_deref().unwrap_or(&facts.model);
     let uri = uri(&deployment.provider, &route.upstream_path(model), parts.uri.query())?;
 
+    towards(&deployment.provider, parts, uri, body, credential)
+}
+
+/// The client's own request on its way to a provider: its method, its headers but for the key, the provider's credential.
+///
+/// # Errors
+/// See [`BuildError`].
+pub(crate) fn towards(
+    provider: &Provider,
+    parts: &Parts,
+    uri: Uri,
+    body: Bytes,
+    credential: Option<&Credential>,
+) -> Result<Request<Full<Bytes>>, BuildError> {
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = parts.method.clone();
     *request.uri_mut() = uri;
-    trust(&mut request, &deployment.provider);
-    let headers = request.headers_mut();
-    let forwards = matches!(deployment.provider.credentials, Credentials::Client);
-    let theirs = if forwards { ClientCredentials::PassOn } else { ClientCredentials::TakeOff };
-    *headers = upstream_headers(&parts.headers, theirs);
-    authorise(headers, &deployment.provider, credential)?;
+    trust(&mut request, provider);
+    let theirs = match provider.credentials {
+        Credentials::Client => ClientCredentials::PassOn,
+        Credentials::Own(_) | Credentials::None => ClientCredentials::TakeOff,
+    };
+    *request.headers_mut() = upstream_headers(&parts.headers, theirs);
+    authorise(request.headers_mut(), provider, credential)?;
     Ok(request)
 }
 
-/// Where a path of the family's is at the provider.
 /// Says on a request who may vouch for the provider, where the platform does not.
 pub(crate) fn trust<B>(request: &mut Request<B>, provider: &Provider) {
     if let Some(pem) = &provider.authorities {
@@ -94,6 +108,7 @@ pub(crate) fn trust<B>(request: &mut Request<B>, provider: &Provider) {
     }
 }
 
+/// Where a path of the family's is at the provider.
 pub(crate) fn uri(provider: &Provider, path: &str, query: Option<&str>) -> Result<Uri, BuildError> {
     let base = provider.base_url.trim_end_matches('/');
     // A base URL may end in the version that the family's paths begin with.

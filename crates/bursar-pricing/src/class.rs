@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bursar_core::UsageClass;
+use bursar_core::usage::Unit;
 
 /// What a rate is for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -54,32 +55,7 @@ impl RateClass {
 
 /// Whether units of the class are tokens.
 pub(crate) const fn is_token(class: UsageClass) -> bool {
-    match class {
-        UsageClass::Input
-        | UsageClass::CacheRead
-        | UsageClass::CacheWrite5m
-        | UsageClass::CacheWrite1h
-        | UsageClass::Output
-        | UsageClass::AudioInput
-        | UsageClass::ImageInput
-        | UsageClass::VideoInput
-        | UsageClass::ToolUseInput
-        | UsageClass::AudioCacheRead
-        | UsageClass::ImageCacheRead
-        | UsageClass::Reasoning
-        | UsageClass::AudioOutput
-        | UsageClass::ImageOutput => true,
-        UsageClass::WebSearch
-        | UsageClass::WebFetch
-        | UsageClass::CodeInterpreter
-        | UsageClass::FileSearch
-        | UsageClass::Grounding
-        | UsageClass::MapsGrounding
-        | UsageClass::Image
-        | UsageClass::Second
-        | UsageClass::Character
-        | UsageClass::Page => false,
-    }
+    matches!(class.unit(), Unit::Token)
 }
 
 impl From<UsageClass> for RateClass {

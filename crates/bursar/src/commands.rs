@@ -28,3 +28,4 @@ pub(crate) mod throttle;
 pub(crate) mod token;
 pub(crate) mod usage;
 pub(crate) mod user;
+pub(crate) mod which;

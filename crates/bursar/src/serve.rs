@@ -16,6 +16,7 @@ mod recounting;
 mod sealing;
 pub(crate) mod surroundings;
 mod telemetry;
+mod threads;
 mod timed_disk;
 mod watching;
 mod wiring;

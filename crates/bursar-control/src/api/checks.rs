@@ -1,6 +1,7 @@
 //! `/check`: what a request would meet, without reserving anything.
 
 use super::calls;
+use super::requests::BlockedWindow;
 use crate::auth::Actor;
 use crate::problem::Problem;
 use crate::state::State;
@@ -9,7 +10,7 @@ use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use bursar_core::{Attribute, Code, Value};
 use bursar_govern::outside::{Call, Mistake, Reservable};
-use bursar_ledger::{Blocked, Warning};
+use bursar_ledger::Warning;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -47,11 +48,11 @@ pub(crate) struct CheckAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     kill: Option<KillView>,
     /// Every window in the way.
-    blocking: Vec<BlockingView>,
+    blocking: Vec<BlockedWindow>,
     /// Budgets near their limit, counting what is held and asked.
     warnings: Vec<WarningView>,
     /// What shadow budgets would have refused.
-    shadow: Vec<BlockingView>,
+    shadow: Vec<BlockedWindow>,
     /// What it would hold at first, list cost in USD, by the policy of the budgets that count it.
     hold_usd: String,
     /// The same, effective cost.
@@ -62,21 +63,6 @@ pub(crate) struct CheckAnswer {
     windows: usize,
     /// What is left in the tightest hard window that counts money.
     remaining_usd: Option<String>,
-}
-
-/// A window in the way. Amounts are decimal strings in its measure.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct BlockingView {
-    code: String,
-    budget: String,
-    measure: String,
-    scope: String,
-    limit: String,
-    settled: String,
-    suspense: String,
-    held: String,
-    requested: String,
-    resets_at: Option<String>,
 }
 
 /// A kill switch in the way.
@@ -99,25 +85,6 @@ pub(crate) struct WarningView {
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(check))
-}
-
-impl BlockingView {
-    pub(super) fn of(blocked: &Blocked) -> Self {
-        let numbers = &blocked.numbers;
-        let show = |amount: i64| numbers.measure.format(amount);
-        Self {
-            code: numbers.code.to_string(),
-            budget: numbers.budget.clone(),
-            measure: numbers.measure.as_str().to_owned(),
-            scope: numbers.scope.to_string(),
-            limit: show(numbers.limit),
-            settled: show(numbers.settled),
-            suspense: show(numbers.suspense),
-            held: show(numbers.held),
-            requested: show(numbers.requested),
-            resets_at: numbers.ends_at.map(|at| at.to_string()),
-        }
-    }
 }
 
 impl WarningView {
@@ -152,15 +119,17 @@ async fn check(
         .ledger()
         .check(now, &attributes, &charge)
         .map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
-    let blocking =
-        decision.denial.as_ref().map(|denial| denial.blocking.iter().map(BlockingView::of).collect());
+    let blocking = decision
+        .denial
+        .as_ref()
+        .map(|denial| denial.blocking.iter().map(|blocked| BlockedWindow::of(&blocked.numbers)).collect());
     Ok(Json(CheckAnswer {
         allowed: decision.denial.is_none(),
         code: decision.denial.as_ref().map(|denial| denial.code.to_string()),
         kill: None,
         blocking: blocking.unwrap_or_default(),
         warnings: decision.warnings.iter().map(WarningView::of).collect(),
-        shadow: decision.shadow_refusals.iter().map(BlockingView::of).collect(),
+        shadow: decision.shadow_refusals.iter().map(|blocked| BlockedWindow::of(&blocked.numbers)).collect(),
         hold_usd: charge.list.to_string(),
         hold_effective_usd: charge.effective.to_string(),
         most_usd: most.list.to_string(),

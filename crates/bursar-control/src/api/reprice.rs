@@ -4,6 +4,7 @@
 //! the record it corrects: a step that was cut off in between is finished by the next run and books nothing twice.
 
 use crate::auth::Actor;
+use crate::key_use;
 use crate::problem::Problem;
 use crate::state::State;
 use axum::Json;
@@ -250,20 +251,9 @@ fn by_model(changes: &[Repriced]) -> Vec<RepricedModel> {
 }
 
 fn count(totals: &mut BTreeMap<KeyId, KeyUse>, changed: &Repriced) {
-    let record = &changed.record;
-    let key = record.attributes.get(&Attribute::Key).and_then(|value| KeyId::parse(value.as_str()));
-    let Some(key) = key else { return };
-    let sum = totals.entry(key).or_insert(KeyUse {
-        key,
-        requests: 0,
-        tokens: 0,
-        list_cost: Usd::ZERO,
-        effective_cost: Usd::ZERO,
-        last_used_at: record.created_at,
-    });
+    let Some(sum) = key_use::of(totals, &changed.record) else { return };
     sum.list_cost = sum.list_cost.saturating_add(changed.list);
     sum.effective_cost = sum.effective_cost.saturating_add(changed.effective);
-    sum.last_used_at = sum.last_used_at.max(record.created_at);
 }
 
 fn unavailable(error: &dyn std::fmt::Display) -> Problem {

@@ -140,7 +140,7 @@ pub(crate) struct WindowShare {
     charged: String,
 }
 
-/// A window that refused. Amounts are decimal strings in its measure.
+/// A window in the way. Amounts are decimal strings in its measure.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BlockedWindow {
     code: String,
@@ -289,7 +289,7 @@ impl WindowShare {
 }
 
 impl BlockedWindow {
-    fn of(window: &Blocking) -> Self {
+    pub(super) fn of(window: &Blocking) -> Self {
         let show = |amount: i64| window.measure.format(amount);
         Self {
             code: window.code.to_string(),

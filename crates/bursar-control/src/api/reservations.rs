@@ -2,7 +2,8 @@
 //! and refused as the gateway answers and refuses.
 
 use super::calls::{self, OutcomeInput, Refused};
-use super::checks::{BlockingView, WarningView};
+use super::checks::WarningView;
+use super::requests::BlockedWindow;
 use super::usage::{self, UsageAnswer};
 use crate::auth::Actor;
 use crate::problem::Problem;
@@ -68,7 +69,7 @@ pub(crate) struct ReservationView {
     /// Budgets that come near their limit by it.
     warnings: Vec<WarningView>,
     /// What shadow budgets would have refused.
-    shadow: Vec<BlockingView>,
+    shadow: Vec<BlockedWindow>,
     /// What is left in the tightest hard window that counts money.
     remaining_usd: Option<String>,
 }
@@ -189,7 +190,9 @@ async fn reserve(
         windows: aside.record.windows.len(),
         warnings: held.map(|held| held.warnings.iter().map(WarningView::of).collect()).unwrap_or_default(),
         shadow: held
-            .map(|held| held.shadow_refusals.iter().map(BlockingView::of).collect())
+            .map(|held| {
+                held.shadow_refusals.iter().map(|blocked| BlockedWindow::of(&blocked.numbers)).collect()
+            })
             .unwrap_or_default(),
         remaining_usd: held.and_then(|held| held.tightest_usd).map(|usd| usd.to_string()),
     };

@@ -7,6 +7,7 @@
 
 use super::records::{attribute_text, tags};
 use super::{Cell, Column, Kind};
+use bursar_core::usage::Unit;
 use bursar_core::{Attribute, Timestamp, UsageClass, Usd, decimal};
 use bursar_store::records::{LineUsed, Month, Record};
 use serde_json::{Value, json};
@@ -203,37 +204,15 @@ fn row(record: &Record, charge: &Charge<'_>) -> Vec<Cell> {
 }
 
 /// The unit of a class, in the words of the specification where it has one.
-const fn unit(class: Option<UsageClass>) -> &'static str {
-    match class {
-        None
-        | Some(
-            UsageClass::WebSearch
-            | UsageClass::WebFetch
-            | UsageClass::FileSearch
-            | UsageClass::Grounding
-            | UsageClass::MapsGrounding,
-        ) => "Requests",
-        Some(UsageClass::CodeInterpreter) => "Sessions",
-        Some(UsageClass::Image) => "Images",
-        Some(UsageClass::Second) => "Seconds",
-        Some(UsageClass::Character) => "Characters",
-        Some(UsageClass::Page) => "Pages",
-        Some(
-            UsageClass::Input
-            | UsageClass::CacheRead
-            | UsageClass::CacheWrite5m
-            | UsageClass::CacheWrite1h
-            | UsageClass::Output
-            | UsageClass::AudioInput
-            | UsageClass::ImageInput
-            | UsageClass::VideoInput
-            | UsageClass::ToolUseInput
-            | UsageClass::AudioCacheRead
-            | UsageClass::ImageCacheRead
-            | UsageClass::Reasoning
-            | UsageClass::AudioOutput
-            | UsageClass::ImageOutput,
-        ) => "Tokens",
+fn unit(class: Option<UsageClass>) -> &'static str {
+    match class.map_or(Unit::Request, UsageClass::unit) {
+        Unit::Request => "Requests",
+        Unit::Session => "Sessions",
+        Unit::Image => "Images",
+        Unit::Second => "Seconds",
+        Unit::Character => "Characters",
+        Unit::Page => "Pages",
+        Unit::Token => "Tokens",
     }
 }
 

@@ -1,6 +1,6 @@
 //! Requests in flight that make no progress: told, never touched. The ledger's upkeep ends them in its own time.
 
-use crate::reports::active::{Patience, is_late};
+use crate::reports::active::{Patience, idle_s, is_late};
 use crate::state::State;
 use bursar_core::Attribute;
 use bursar_core::limits::RESERVATION_TTL_S;
@@ -9,7 +9,6 @@ use bursar_store::records::Record;
 
 /// Attempts whose own record is read to learn their provider's timeout: the others count by the usual one.
 const LOOKED_AT_MAX: usize = 1_000;
-const SECOND: i64 = 1_000_000;
 
 /// How many of these have made no progress for longer than their provider's idle timeout.
 pub(super) fn count(state: &State, live: &[&OpenReservation]) -> usize {
@@ -20,13 +19,9 @@ pub(super) fn count(state: &State, live: &[&OpenReservation]) -> usize {
     let longest = stale_s().max().unwrap_or(RESERVATION_TTL_S).max(RESERVATION_TTL_S);
     let shortest = known().map(|patience| patience.idle_s).min();
     let shortest = shortest.zip(stale_s().min()).map(|(idle_s, stale_s)| Patience { idle_s, stale_s });
-    // A reservation ends so long after its last progress; who is not late by the longest and the shortest is late by none.
-    let idle_s = |open: &OpenReservation, stale_s: i64| {
-        let progressed = open.until.map_or(open.reserved.at, |until| until.plus_seconds(-stale_s));
-        now.micros_since(progressed.max(open.reserved.at)).div_euclid(SECOND)
-    };
+    // Who is not late by the longest and the shortest is late by none.
     live.iter()
-        .filter(|open| is_late(idle_s(open, longest), shortest))
+        .filter(|open| is_late(idle_s(open, longest, now), shortest))
         .enumerate()
         .filter(|(place, open)| {
             let id = open.reserved.id.request;
@@ -36,7 +31,7 @@ pub(super) fn count(state: &State, live: &[&OpenReservation]) -> usize {
             let provider = name.and_then(|name| directory.provider(name.as_str()).cloned());
             let patience = provider.map(|provider| Patience::of(&provider));
             let stale_s = patience.map_or(RESERVATION_TTL_S, |patience| patience.stale_s);
-            is_late(idle_s(open, stale_s), patience)
+            is_late(idle_s(open, stale_s, now), patience)
         })
         .count()
 }

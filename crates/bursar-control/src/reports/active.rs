@@ -146,20 +146,18 @@ fn row(
     patience: &impl Fn(&str) -> Option<Patience>,
 ) -> ActiveRow {
     let hold = &open.reserved.hold;
-    let since = |at: Timestamp| now.micros_since(at).div_euclid(SECOND).max(0);
     let provider = record.and_then(|record| record.attributes.get(&Attribute::Provider));
     let patience = provider.and_then(|provider| patience(provider.as_str()));
     let stale_s = patience.map_or(RESERVATION_TTL_S, |patience| patience.stale_s);
-    let progressed = open.until.map_or(open.reserved.at, |until| until.plus_seconds(-stale_s));
     let attributes = record.into_iter().flat_map(|record| record.attributes.iter());
-    let idle_s = since(progressed.max(open.reserved.at));
+    let idle_s = idle_s(open, stale_s, now);
     ActiveRow {
         id: open.reserved.id.request.to_string(),
         attempt: u32::from(open.reserved.id.attempt),
         status: record.map_or_else(|| "pending".to_owned(), |record| record.status.to_string()),
         attributes: attributes.map(|(name, value)| (name.to_string(), value.to_string())).collect(),
         started_at: open.reserved.at.to_string(),
-        age_s: since(open.reserved.at),
+        age_s: seconds(open.reserved.at, now),
         idle_s,
         late: is_late(idle_s, patience),
         held_usd: hold.list.to_string(),
@@ -167,4 +165,14 @@ fn row(
         held_tokens: hold.tokens,
         expires_at: open.until.map(|at| at.to_string()),
     }
+}
+
+/// For how many seconds an attempt has made no progress: a reservation ends `stale_s` after its last.
+pub(crate) fn idle_s(open: &OpenReservation, stale_s: i64, now: Timestamp) -> i64 {
+    let progressed = open.until.map_or(open.reserved.at, |until| until.plus_seconds(-stale_s));
+    seconds(progressed.max(open.reserved.at), now)
+}
+
+fn seconds(since: Timestamp, now: Timestamp) -> i64 {
+    now.micros_since(since).div_euclid(SECOND).max(0)
 }

@@ -9,6 +9,7 @@ use super::row::{ManagedBy, Revision, check_list, check_sentence};
 use super::totals::KeyTotals;
 use super::{Settings, totals};
 use crate::sqlite::{Page, PageRequest, column, text, text::Text, words::words};
+pub use bursar_core::id::KeyId;
 use bursar_core::{ApiFormat, Attribute, Attributes, IpRange, KeyLimit, Pattern, Timestamp, Usd};
 
 words! {
@@ -22,10 +23,6 @@ words! {
         Standalone = "standalone",
     }
 }
-
-/// Identifies a key: a UUID. It is also the value of the attribute `key`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId(u128);
 
 /// The SHA-256 of a key or token, made by the caller. Not shown, not serialised.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -144,34 +141,6 @@ const LIST: &str = "SELECT id, name, prefix, hash, previous_hash, previous_until
   AND (?3 IS NULL OR user = ?3) AND (?4 IS NULL OR substr(prefix, 1, length(?4)) = ?4)
   AND (?5 OR deleted_at IS NULL) ORDER BY id LIMIT ?6";
 
-impl KeyId {
-    /// From the 128 bits of a UUID.
-    #[must_use]
-    pub const fn from_u128(bits: u128) -> Self {
-        Self(bits)
-    }
-    /// Its 128 bits.
-    #[must_use]
-    pub const fn as_u128(self) -> u128 {
-        self.0
-    }
-    /// Reads the hyphenated form.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        uuid::Uuid::try_parse(text).ok().map(|id| Self(id.as_u128()))
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        uuid::Uuid::from_u128(self.0).as_hyphenated().fmt(f)
-    }
-}
-impl fmt::Debug for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
 impl fmt::Debug for KeyHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("KeyHash(…)")

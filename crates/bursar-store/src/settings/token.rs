@@ -2,7 +2,6 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use serde::Serialize;
-use std::fmt;
 
 use super::audit::Action;
 use super::error::{Object, SettingsError};
@@ -11,6 +10,7 @@ use super::row::{Revision, check_name, check_sentence};
 use super::{Change, Settings, project, user};
 use crate::sqlite::{Page, PageRequest, column, text, text::Text, words::words};
 use bursar_core::Timestamp;
+pub use bursar_core::id::TokenId;
 
 words! {
     /// What the bearer of a token may do.
@@ -25,10 +25,6 @@ words! {
         Viewer = "viewer",
     }
 }
-
-/// Identifies a token: a UUID.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TokenId(u128);
 
 /// One token of the admin API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -72,34 +68,6 @@ const SELECT: &str = "SELECT * FROM tokens WHERE id = ?1";
 const BY_HASH: &str = "SELECT * FROM tokens WHERE hash = ?1";
 const LIST: &str = "SELECT * FROM tokens WHERE (?1 IS NULL OR id > ?1) ORDER BY id LIMIT ?2";
 
-impl TokenId {
-    /// From the 128 bits of a UUID.
-    #[must_use]
-    pub const fn from_u128(bits: u128) -> Self {
-        Self(bits)
-    }
-    /// Its 128 bits.
-    #[must_use]
-    pub const fn as_u128(self) -> u128 {
-        self.0
-    }
-    /// Reads the hyphenated form.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        uuid::Uuid::try_parse(text).ok().map(|id| Self(id.as_u128()))
-    }
-}
-
-impl fmt::Display for TokenId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        uuid::Uuid::from_u128(self.0).as_hyphenated().fmt(f)
-    }
-}
-impl fmt::Debug for TokenId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
 impl Text for TokenId {
     fn to_text(&self) -> String {
         self.to_string()

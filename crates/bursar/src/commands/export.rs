@@ -3,6 +3,7 @@
 mod parquet;
 
 use super::shared::Server;
+use super::which::Which;
 use crate::client::Client;
 use crate::context::Context;
 use crate::exit::Failure;
@@ -40,36 +41,8 @@ pub(crate) struct Args {
     /// Before: a time or a date
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// Of this project
-    #[arg(long)]
-    project: Option<String>,
-    /// Of this user
-    #[arg(long)]
-    user: Option<String>,
-    /// Of this key, by id
-    #[arg(long)]
-    key: Option<String>,
-    /// Of this agent
-    #[arg(long)]
-    agent: Option<String>,
-    /// Of this run
-    #[arg(long)]
-    run: Option<String>,
-    /// Of this session
-    #[arg(long)]
-    session: Option<String>,
-    /// With this tag, such as `team=x`
-    #[arg(long, value_name = "NAME=VALUE")]
-    tag: Option<String>,
-    /// Answered by this provider
-    #[arg(long)]
-    provider: Option<String>,
-    /// For this model
-    #[arg(long)]
-    model: Option<String>,
-    /// In this state
-    #[arg(long, value_parser = ["pending", "streaming", "completed", "failed", "cancelled", "denied"])]
-    status: Option<String>,
+    #[command(flatten)]
+    which: Which,
     #[command(flatten)]
     server: Server,
 }
@@ -130,21 +103,12 @@ fn each_chunk(
     };
     let mut cursor: Option<String> = None;
     loop {
-        let query = [
+        let mut query = args.which.query();
+        query.extend([
             ("from", args.from.as_deref()),
             ("until", args.until.as_deref()),
-            ("project", args.project.as_deref()),
-            ("user", args.user.as_deref()),
-            ("key", args.key.as_deref()),
-            ("agent", args.agent.as_deref()),
-            ("run", args.run.as_deref()),
-            ("session", args.session.as_deref()),
-            ("tag", args.tag.as_deref()),
-            ("provider", args.provider.as_deref()),
-            ("model", args.model.as_deref()),
-            ("status", args.status.as_deref()),
             ("cursor", cursor.as_deref()),
-        ];
+        ]);
         let (chunk, next) = client.chunk(path, &query)?;
         take(chunk)?;
         cursor = next;

@@ -1,11 +1,13 @@
 //! `bursar project`: the units that own keys and are billed.
 
 use super::shared::{self, Body, Page, Server};
-use crate::client::segment;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::table::{Table, at, fields, time};
 use serde_json::Value;
+
+/// Where they are in the admin API.
+const PROJECTS: shared::Named = shared::Named { path: "/projects", text };
 
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
@@ -56,33 +58,15 @@ pub(crate) struct Change {
 /// Runs one of them.
 pub(crate) fn run(command: Command, context: &mut Context<'_>) -> Result<(), Failure> {
     match command {
-        Command::Create(change) => {
-            let client = context.client(change.server.url.as_deref())?;
-            let body = change.body().with("name", Some(change.name.as_str()));
-            let project = client.post("/projects", &body.into_value())?;
-            shared::show(context, &project, text)
-        }
-        Command::Update(change) => {
-            let body = change.body();
-            if body.is_empty() {
-                return Err(Failure::usage("nothing to change: give at least one option"));
-            }
-            let client = context.client(change.server.url.as_deref())?;
-            let project =
-                client.patch(&format!("/projects/{}", segment(&change.name)), &body.into_value())?;
-            shared::show(context, &project, text)
-        }
-        Command::Show(named) => {
-            let client = context.client(named.server.url.as_deref())?;
-            let project = client.get(&format!("/projects/{}", segment(&named.name)), &[])?;
-            shared::show(context, &project, text)
-        }
+        Command::Create(change) => PROJECTS.create(context, &change.server, &change.name, change.body()),
+        Command::Update(change) => PROJECTS.change(context, &change.server, &change.name, change.body()),
+        Command::Show(named) => PROJECTS.show(context, &named.server, &named.name),
         Command::List(page) => {
             let table =
                 Table::new(&["NAME", "TIME ZONE", "REQUIRE BUDGET", "UNKNOWN MODEL", "MANAGED BY", "ACTIVE"]);
             let names =
                 ["name", "time_zone", "require_budget", "unknown_model_policy", "managed_by", "active"];
-            shared::list(context, &page, "/projects", &[], table, |row| {
+            shared::list(context, &page, PROJECTS.path, &[], table, |row| {
                 names.iter().map(|name| at(row, name)).collect()
             })
         }

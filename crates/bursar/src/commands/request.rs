@@ -4,6 +4,7 @@ mod detail;
 mod watch;
 
 use super::shared::{self, Page, Server};
+use super::which::Which;
 use crate::client::segment;
 use crate::context::Context;
 use crate::exit::Failure;
@@ -40,41 +41,6 @@ pub(crate) struct Show {
     body: bool,
 }
 
-/// Which requests.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Which {
-    /// Of this project
-    #[arg(long)]
-    project: Option<String>,
-    /// Of this user
-    #[arg(long)]
-    user: Option<String>,
-    /// Of this key, by id
-    #[arg(long)]
-    key: Option<String>,
-    /// Of this agent
-    #[arg(long)]
-    agent: Option<String>,
-    /// Of this run
-    #[arg(long)]
-    run: Option<String>,
-    /// Of this session
-    #[arg(long)]
-    session: Option<String>,
-    /// With this tag, such as `team=x`
-    #[arg(long, value_name = "NAME=VALUE")]
-    tag: Option<String>,
-    /// Answered by this provider
-    #[arg(long)]
-    provider: Option<String>,
-    /// For this model
-    #[arg(long)]
-    model: Option<String>,
-    /// In this state
-    #[arg(long, value_parser = ["pending", "streaming", "completed", "failed", "cancelled", "denied"])]
-    status: Option<String>,
-}
-
 /// Which requests, and when.
 #[derive(Debug, clap::Args)]
 pub(crate) struct List {
@@ -88,24 +54,6 @@ pub(crate) struct List {
     until: Option<String>,
     #[command(flatten)]
     page: Page,
-}
-
-impl Which {
-    /// As the admin API is asked.
-    fn query(&self) -> Vec<(&'static str, Option<&str>)> {
-        vec![
-            ("project", self.project.as_deref()),
-            ("user", self.user.as_deref()),
-            ("key", self.key.as_deref()),
-            ("agent", self.agent.as_deref()),
-            ("run", self.run.as_deref()),
-            ("session", self.session.as_deref()),
-            ("tag", self.tag.as_deref()),
-            ("provider", self.provider.as_deref()),
-            ("model", self.model.as_deref()),
-            ("status", self.status.as_deref()),
-        ]
-    }
 }
 
 /// Runs one of them.

@@ -1,5 +1,6 @@
 //! What several commands take and do alike.
 
+use crate::client::segment;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::table::Table;
@@ -76,6 +77,50 @@ pub(crate) fn show(
     text: impl Fn(&Value) -> String,
 ) -> Result<(), Failure> {
     if context.json { context.console.json(answer) } else { context.console.data(&text(answer)) }
+}
+
+/// A kind of things that have names: under which path of the admin API, and how one of them is told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Named {
+    pub(crate) path: &'static str,
+    pub(crate) text: fn(&Value) -> String,
+}
+
+impl Named {
+    /// Makes one and shows it.
+    pub(crate) fn create(
+        self,
+        context: &mut Context<'_>,
+        server: &Server,
+        name: &str,
+        body: Body,
+    ) -> Result<(), Failure> {
+        let body = body.with("name", Some(name)).into_value();
+        let made = context.client(server.url.as_deref())?.post(self.path, &body)?;
+        show(context, &made, self.text)
+    }
+    /// Changes the fields that were given and shows what it is now.
+    pub(crate) fn change(
+        self,
+        context: &mut Context<'_>,
+        server: &Server,
+        name: &str,
+        body: Body,
+    ) -> Result<(), Failure> {
+        if body.is_empty() {
+            return Err(Failure::usage("nothing to change: give at least one option"));
+        }
+        let changed = context.client(server.url.as_deref())?.patch(&self.of(name), &body.into_value())?;
+        show(context, &changed, self.text)
+    }
+    /// Shows one.
+    pub(crate) fn show(self, context: &mut Context<'_>, server: &Server, name: &str) -> Result<(), Failure> {
+        let found = context.client(server.url.as_deref())?.get(&self.of(name), &[])?;
+        show(context, &found, self.text)
+    }
+    fn of(self, name: &str) -> String {
+        format!("{}/{}", self.path, segment(name))
+    }
 }
 
 /// The body of a request: fields that were not given are left out.

@@ -7,7 +7,7 @@ mod text;
 use super::shared;
 use crate::context::Context;
 use crate::exit::Failure;
-use options::{Asked, Whose};
+use options::{Asked, Subject};
 use serde_json::Value;
 
 /// What to tell.
@@ -65,7 +65,7 @@ pub(crate) struct Show {
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     #[command(flatten)]
-    whose: Whose,
+    subject: Subject,
 }
 
 /// Arguments of `bursar usage top`.
@@ -94,7 +94,7 @@ pub(crate) struct Heatmap {
     #[arg(long)]
     linear: bool,
     #[command(flatten)]
-    whose: Whose,
+    subject: Subject,
 }
 
 /// Arguments of reports that may be grouped.
@@ -121,7 +121,7 @@ pub(crate) struct Standing {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=500))]
     limit: Option<u32>,
     #[command(flatten)]
-    whose: Whose,
+    subject: Subject,
 }
 
 /// Runs one of them.
@@ -140,7 +140,7 @@ pub(crate) fn run(command: Command, context: &mut Context<'_>) -> Result<(), Fai
         }
         Command::Show(args) => {
             let own = [("period", Some(args.period.as_str())), ("at", args.at.as_deref())];
-            let answer = args.whose.get(context, "/usage/report", &own)?;
+            let answer = args.subject.get(context, "/usage/report", &own)?;
             told(context, &answer, text::report)
         }
         Command::Top(args) => {
@@ -151,7 +151,7 @@ pub(crate) fn run(command: Command, context: &mut Context<'_>) -> Result<(), Fai
         Command::Heatmap(args) => {
             let days = args.days.to_string();
             let own = [("days", Some(days.as_str())), ("order", Some(args.order.as_str()))];
-            let answer = args.whose.get(context, "/usage/heatmap", &own)?;
+            let answer = args.subject.get(context, "/usage/heatmap", &own)?;
             let level = if args.linear { "level" } else { "quantile" };
             let drawn = context.console.charts;
             shared::show(context, &answer, |answer| text::heatmap(answer, level, drawn))
@@ -192,7 +192,7 @@ fn standing(
     text: impl Fn(&Value) -> String,
 ) -> Result<(), Failure> {
     let limit = args.limit.map(|limit| limit.to_string());
-    let answer = args.whose.get(context, path, &[("limit", limit.as_deref())])?;
+    let answer = args.subject.get(context, path, &[("limit", limit.as_deref())])?;
     told(context, &answer, text)
 }
 

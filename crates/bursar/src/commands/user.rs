@@ -1,11 +1,13 @@
 //! `bursar user`: the people on whose behalf keys are used.
 
 use super::shared::{self, Body, Page, Server};
-use crate::client::segment;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::table::{Table, at, fields, time};
 use serde_json::Value;
+
+/// Where they are in the admin API.
+const USERS: shared::Named = shared::Named { path: "/users", text };
 
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
@@ -50,30 +52,13 @@ pub(crate) struct Change {
 /// Runs one of them.
 pub(crate) fn run(command: Command, context: &mut Context<'_>) -> Result<(), Failure> {
     match command {
-        Command::Create(change) => {
-            let client = context.client(change.server.url.as_deref())?;
-            let body = change.body().with("name", Some(change.name.as_str()));
-            let user = client.post("/users", &body.into_value())?;
-            shared::show(context, &user, text)
-        }
-        Command::Update(change) => {
-            let body = change.body();
-            if body.is_empty() {
-                return Err(Failure::usage("nothing to change: give at least one option"));
-            }
-            let client = context.client(change.server.url.as_deref())?;
-            let user = client.patch(&format!("/users/{}", segment(&change.name)), &body.into_value())?;
-            shared::show(context, &user, text)
-        }
-        Command::Show(named) => {
-            let client = context.client(named.server.url.as_deref())?;
-            let user = client.get(&format!("/users/{}", segment(&named.name)), &[])?;
-            shared::show(context, &user, text)
-        }
+        Command::Create(change) => USERS.create(context, &change.server, &change.name, change.body()),
+        Command::Update(change) => USERS.change(context, &change.server, &change.name, change.body()),
+        Command::Show(named) => USERS.show(context, &named.server, &named.name),
         Command::List(page) => {
             let table = Table::new(&["NAME", "DISPLAY NAME", "EMAIL", "MANAGED BY", "ACTIVE"]);
             let names = ["name", "display_name", "email", "managed_by", "active"];
-            shared::list(context, &page, "/users", &[], table, |row| {
+            shared::list(context, &page, USERS.path, &[], table, |row| {
                 names.iter().map(|name| at(row, name)).collect()
             })
         }

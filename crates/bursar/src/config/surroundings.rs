@@ -1,5 +1,6 @@
 //! What configuration is read from besides its text: the environment and small files, both given as arguments.
 
+use bursar_govern::seal::Secret;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -42,29 +43,6 @@ pub struct Surroundings<'a> {
 impl fmt::Debug for Surroundings<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Surroundings").field("environment", self.environment).finish_non_exhaustive()
-    }
-}
-
-/// A text that must not be shown. `Debug` hides it; it has no `Display`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Box<str>);
-
-impl Secret {
-    /// A secret.
-    #[must_use]
-    pub fn new(text: &str) -> Self {
-        Self(text.into())
-    }
-    /// The secret itself: for the wire and for hashing only.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
     }
 }
 

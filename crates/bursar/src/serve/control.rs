@@ -1,5 +1,6 @@
 //! The control plane on a runtime and threads of its own, reached from the data plane through a bounded queue.
 
+use super::threads::{Stopped, Threads};
 use bursar_control::{Drainer, State};
 use bursar_gateway::control::{Answering, Control};
 use bytes::Bytes;
@@ -29,7 +30,7 @@ pub struct ControlPlane {
     /// For what no report may keep waiting.
     urgent: mpsc::Sender<Job>,
     stop: watch::Sender<bool>,
-    threads: parking_lot::Mutex<Vec<JoinHandle<()>>>,
+    threads: parking_lot::Mutex<Threads>,
 }
 
 impl ControlPlane {
@@ -40,36 +41,27 @@ impl ControlPlane {
     pub fn start(state: &Arc<State>, drainer: Drainer) -> io::Result<Arc<Self>> {
         let (stop, stopped) = watch::channel(false);
         let router = bursar_control::router(Arc::clone(state));
+        let mut threads = Threads::default();
         let (urgent, stopping) = lane("control-urgent", router.clone(), stopped.clone())?;
+        threads.adopt(stopping);
         let (jobs, serving) = lane("control", router, stopped.clone())?;
-        let (watched, ended) = (Arc::clone(state), stopped.clone());
-        let throttling = std::thread::Builder::new()
-            .name("throttle".to_owned())
-            .spawn(move || throttle(&watched, &ended))?;
-        let alerting = super::alerts::start(state, stopped.clone())?;
-        let recounting = super::recounting::start(state, stopped.clone())?;
+        threads.adopt(serving);
+        // Evaluates throttles when it is time or a settle crossed a line.
+        let watched = Arc::clone(state);
+        threads.every(THROTTLE_EVERY, "throttle", move || {
+            watched.tend_throttles();
+        })?;
+        threads.adopt(super::alerts::start(state, stopped)?);
+        super::recounting::start(state, &mut threads)?;
         let upkeep = Arc::clone(state);
-        let tending = std::thread::Builder::new()
-            .name("upkeep".to_owned())
-            .spawn(move || tend(&upkeep, drainer, &stopped))?;
-        Ok(Arc::new(Self {
-            jobs,
-            urgent,
-            stop,
-            threads: parking_lot::Mutex::new(vec![
-                stopping, serving, throttling, alerting, recounting, tending,
-            ]),
-        }))
+        threads.spawn("upkeep", move |stopped| tend(&upkeep, drainer, stopped))?;
+        Ok(Arc::new(Self { jobs, urgent, stop, threads: parking_lot::Mutex::new(threads) }))
     }
 
     /// Drains what is left and ends. Blocks.
     pub fn shutdown(&self) {
         self.stop.send_replace(true);
-        for thread in std::mem::take(&mut *self.threads.lock()) {
-            if thread.join().is_err() {
-                tracing::error!("a thread of the control plane ended by a panic");
-            }
-        }
+        std::mem::take(&mut *self.threads.lock()).shutdown();
     }
 }
 
@@ -154,10 +146,10 @@ fn text(status: StatusCode, text: &'static str) -> Response<Bytes> {
 }
 
 /// Drains records and tends the ledger until told to stop, then drains what is left.
-fn tend(state: &State, mut drainer: Drainer, stopped: &watch::Receiver<bool>) {
+fn tend(state: &State, mut drainer: Drainer, stopped: &Stopped) {
     let mut failures = 0u32;
     loop {
-        let last = *stopped.borrow();
+        let last = stopped.is_told();
         match state.governor.ledger().tend(state.now()) {
             Ok(tended) => {
                 for id in &tended.suspended {
@@ -184,25 +176,14 @@ fn tend(state: &State, mut drainer: Drainer, stopped: &watch::Receiver<bool>) {
         if last {
             return;
         }
-        let pause = TEND_EVERY.saturating_mul(failures.clamp(1, 50));
-        let until = std::time::Instant::now() + pause;
-        while std::time::Instant::now() < until && !*stopped.borrow() {
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        // Whether it goes on is asked before the next turn, the last one too.
+        stopped.goes_on_after(TEND_EVERY.saturating_mul(failures.clamp(1, 50)));
     }
 }
 
 fn drain_all(drainer: &mut Drainer) -> Result<(), bursar_control::DrainError> {
     while drainer.step()? {}
     Ok(())
-}
-
-/// Evaluates throttles when it is time or a settle crossed a line, until told to stop.
-fn throttle(state: &State, stopped: &watch::Receiver<bool>) {
-    while !*stopped.borrow() {
-        state.tend_throttles();
-        std::thread::sleep(THROTTLE_EVERY);
-    }
 }
 
 #[cfg(test)]

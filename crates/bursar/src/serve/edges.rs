@@ -3,7 +3,6 @@
 use crate::config::{self, Surroundings};
 use bursar_gateway::default_key::DefaultKey;
 use bursar_gateway::proxies::{Proxies, ProxyError};
-use bursar_govern::seal::Secret;
 
 /// Why the edges cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +27,7 @@ pub(super) fn default_keys(
 ) -> Result<Vec<DefaultKey>, EdgeError> {
     let resolve = |declared: &config::DefaultKey| {
         let key = declared.key.resolve(surroundings).map_err(EdgeError::DefaultKey)?;
-        Ok(DefaultKey { from: declared.from.clone(), key: Secret::new(key.expose()) })
+        Ok(DefaultKey { from: declared.from.clone(), key })
     };
     server.default_keys.iter().map(resolve).collect()
 }

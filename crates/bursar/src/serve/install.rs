@@ -5,7 +5,6 @@ use bursar_core::{UsageClass, Value};
 use bursar_govern::assemble::Installed;
 use bursar_govern::circuit::Limits;
 use bursar_govern::directory::{Credential, Credentials, Model, ModelAt, Provider, Timeouts};
-use bursar_govern::seal::Secret;
 use bursar_govern::surfaces;
 use bursar_pricing::{Billing, DeploymentPrice, Multipliers, PriceBook, vendor};
 use std::collections::HashMap;
@@ -144,7 +143,7 @@ fn credential(
     let secret = secret.map_err(|problem| InstallError::Secret { provider: provider.to_owned(), problem })?;
     Ok(Credential {
         name: name(&declared.name)?,
-        secret: Secret::new(secret.expose()),
+        secret,
         weight: declared.weight,
         multipliers: Multipliers {
             default: declared.rate_multiplier,

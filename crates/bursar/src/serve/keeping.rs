@@ -1,5 +1,6 @@
 //! Keeps headers and bodies that the data plane copied, and lets go what is too old, each on a thread of its own.
 
+use super::threads::{Stopped, Threads};
 use crate::config::{Config, RecordLevel};
 use bursar_control::State;
 use bursar_control::retention::RetentionRules;
@@ -9,8 +10,7 @@ use bursar_store::bodies::{Bodies, Kept};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 /// The folder of headers and bodies in the data directory.
@@ -24,12 +24,6 @@ const STEP_PAUSE: Duration = Duration::from_millis(20);
 /// After the start, before the first look: a start has enough to do.
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 const DAY_S: i64 = 86_400;
-
-/// The threads. Dropping the sender ends them.
-pub(super) struct Keeping {
-    stop: Vec<Sender<()>>,
-    threads: Vec<JoinHandle<()>>,
-}
 
 /// Where headers and bodies are kept.
 pub(super) fn bodies(data_dir: &Path, now: Timestamp) -> Arc<Bodies> {
@@ -71,44 +65,27 @@ const fn level(level: RecordLevel) -> LogLevel {
     }
 }
 
-impl Keeping {
-    /// Starts both.
-    ///
-    /// # Errors
-    /// When a thread cannot be started.
-    pub(super) fn start(state: &Arc<State>, tend_s: u32) -> io::Result<Self> {
-        let mut keeping = Self { stop: Vec::new(), threads: Vec::new() };
-        if let Some(queue) = state.governor.capturer().listen() {
-            let bodies = Arc::clone(&state.bodies);
-            keeping.spawn("bodies", move |stopped| write(&bodies, &queue, stopped))?;
-        }
-        let tended = Arc::clone(state);
-        let every = Duration::from_secs(u64::from(tend_s));
-        keeping.spawn("retention", move |stopped| tend(&tended, every, stopped))?;
-        Ok(keeping)
+/// Starts both threads. What waits to be written when they end is written.
+///
+/// # Errors
+/// When a thread cannot be started.
+pub(super) fn start(state: &Arc<State>, tend_s: u32) -> io::Result<Threads> {
+    let mut threads = Threads::default();
+    if let Some(queue) = state.governor.capturer().listen() {
+        let bodies = Arc::clone(&state.bodies);
+        threads.spawn("bodies", move |stopped| write(&bodies, &queue, stopped))?;
     }
-    fn spawn(&mut self, name: &str, work: impl FnOnce(&Receiver<()>) + Send + 'static) -> io::Result<()> {
-        let (stop, stopped) = channel();
-        self.threads.push(std::thread::Builder::new().name(name.to_owned()).spawn(move || work(&stopped))?);
-        self.stop.push(stop);
-        Ok(())
-    }
-    /// Writes what waits and ends. Blocks for what the threads are at.
-    pub(super) fn shutdown(self) {
-        drop(self.stop);
-        for thread in self.threads {
-            if thread.join().is_err() {
-                tracing::error!("a thread that keeps records ended by a panic");
-            }
-        }
-    }
+    let tended = Arc::clone(state);
+    let every = Duration::from_secs(u64::from(tend_s));
+    threads.spawn("retention", move |stopped| tend(&tended, every, stopped))?;
+    Ok(threads)
 }
 
 /// Writes what comes, in batches, until told to stop; then what waits.
-fn write(bodies: &Bodies, queue: &Receiver<Captured>, stopped: &Receiver<()>) {
+fn write(bodies: &Bodies, queue: &Receiver<Captured>, stopped: &Stopped) {
     let mut failures = 0u32;
     loop {
-        let last = has_ended(stopped);
+        let last = stopped.is_told();
         let first = if last { queue.try_recv().ok() } else { queue.recv_timeout(LOOK_EVERY).ok() };
         let batch: Vec<_> =
             first.into_iter().chain(queue.try_iter()).take(BATCH).map(Captured::finish).collect();
@@ -131,9 +108,9 @@ fn write(bodies: &Bodies, queue: &Receiver<Captured>, stopped: &Receiver<()>) {
 }
 
 /// Lets go what is too old, now and then, until told to stop.
-fn tend(state: &State, every: Duration, stopped: &Receiver<()>) {
+fn tend(state: &State, every: Duration, stopped: &Stopped) {
     let mut pause = every.min(FIRST_LOOK);
-    while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+    while stopped.goes_on_after(pause) {
         pause = match state.tend_retention(state.now()) {
             Ok(gone) => {
                 let bursar_control::retention::LetGo {
@@ -156,8 +133,4 @@ fn tend(state: &State, every: Duration, stopped: &Receiver<()>) {
             }
         };
     }
-}
-
-fn has_ended(stopped: &Receiver<()>) -> bool {
-    stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Disconnected)
 }

@@ -3,6 +3,7 @@
 //! The file is looked for by `stat` every few milliseconds: that costs less than a thread waking up, needs no facility
 //! of the system, and also sees files on network disks.
 
+use super::threads::Threads;
 use bursar_control::{KillOrder, State};
 use bursar_core::Scope;
 use bursar_govern::kill::KillSource;
@@ -11,8 +12,6 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// The file whose presence stops the platform.
@@ -30,61 +29,28 @@ const FILE_ACTOR: &str = "file KILL";
 /// How a file begins that the signal wrote, and that the other signal removes.
 const BY_SIGNAL: &str = "signal SIGUSR1";
 
-/// The threads that watch. Dropping their senders ends them.
-pub(super) struct KillWatch {
-    stop: Vec<Sender<()>>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-impl KillWatch {
-    /// Looks once, then goes on looking.
-    ///
-    /// # Errors
-    /// When a thread cannot be started.
-    pub(super) fn start(state: &Arc<State>, data_dir: &Path) -> io::Result<Self> {
-        let mut watch = Self { stop: Vec::new(), threads: Vec::new() };
-        let file = data_dir.join(KILL_FILE);
-        look(state, &file);
-        let looking = Arc::clone(state);
-        watch.every(LOOK_EVERY, "kill-file", move || look(&looking, &file))?;
-        let tending = Arc::clone(state);
-        let mut failures = 0u32;
-        watch.every(TEND_EVERY, "kill-state", move || match tending.tend_kills() {
-            Ok(()) => failures = 0,
-            Err(error) => {
-                failures = failures.saturating_add(1);
-                if failures.is_power_of_two() {
-                    tracing::error!(%error, failures, "the kill switches cannot be confirmed");
-                }
-            }
-        })?;
-        Ok(watch)
-    }
-    fn every(
-        &mut self,
-        pause: Duration,
-        name: &str,
-        mut work: impl FnMut() + Send + 'static,
-    ) -> io::Result<()> {
-        let (stop, stopped) = channel();
-        let body = move || {
-            while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-                work();
-            }
-        };
-        self.threads.push(std::thread::Builder::new().name(name.to_owned()).spawn(body)?);
-        self.stop.push(stop);
-        Ok(())
-    }
-    /// Ends the threads. Blocks for what they are at.
-    pub(super) fn shutdown(self) {
-        drop(self.stop);
-        for thread in self.threads {
-            if thread.join().is_err() {
-                tracing::error!("a thread that watches the kill switches ended by a panic");
+/// Looks at the file once, then starts the threads that go on looking, and that confirm the stored switches.
+///
+/// # Errors
+/// When a thread cannot be started.
+pub(super) fn start(state: &Arc<State>, data_dir: &Path) -> io::Result<Threads> {
+    let mut threads = Threads::default();
+    let file = data_dir.join(KILL_FILE);
+    look(state, &file);
+    let looking = Arc::clone(state);
+    threads.every(LOOK_EVERY, "kill-file", move || look(&looking, &file))?;
+    let tending = Arc::clone(state);
+    let mut failures = 0u32;
+    threads.every(TEND_EVERY, "kill-state", move || match tending.tend_kills() {
+        Ok(()) => failures = 0,
+        Err(error) => {
+            failures = failures.saturating_add(1);
+            if failures.is_power_of_two() {
+                tracing::error!(%error, failures, "the kill switches cannot be confirmed");
             }
         }
-    }
+    })?;
+    Ok(threads)
 }
 
 /// Brings the data plane in line with the file. What cannot be seen is not confirmed, and so unknown after a while.

@@ -1,49 +1,38 @@
 //! The thread of the daily recount: nothing waits for it, and it ends with the server.
 
+use super::threads::{Stopped, Threads};
 use bursar_control::{State, recount_daily};
 use std::io;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::watch;
 
 /// How often it is looked whether a day has begun.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How soon the thread sees that it should end.
-const STEP: Duration = Duration::from_millis(50);
-/// Looks that are passed over after the start: it has other things to do.
-const AFTER_START: u32 = 20;
-/// Looks that are passed over after a failure: five minutes.
-const AFTER_FAILURE: u32 = 300;
+/// After the start, before the first look: it has other things to do.
+const FIRST_LOOK: Duration = Duration::from_secs(20);
+/// After a failure, before the next look.
+const AFTER_FAILURE: Duration = Duration::from_secs(300);
 
 /// Starts it.
 ///
 /// # Errors
 /// When the thread cannot be started.
-pub(super) fn start(state: &Arc<State>, stopped: watch::Receiver<bool>) -> io::Result<JoinHandle<()>> {
+pub(super) fn start(state: &Arc<State>, threads: &mut Threads) -> io::Result<()> {
     let state = Arc::clone(state);
-    std::thread::Builder::new().name("recount".to_owned()).spawn(move || run(&state, &stopped))
+    threads.spawn("recount", move |stopped| run(&state, stopped))
 }
 
-fn run(state: &State, stopped: &watch::Receiver<bool>) {
-    let mut passed_over = AFTER_START;
-    while !*stopped.borrow() {
-        if passed_over == 0 {
-            passed_over = look(state);
-        } else {
-            passed_over -= 1;
-        }
-        let until = std::time::Instant::now() + LOOK_EVERY;
-        while std::time::Instant::now() < until && !*stopped.borrow() {
-            std::thread::sleep(STEP);
-        }
+fn run(state: &State, stopped: &Stopped) {
+    let mut pause = FIRST_LOOK;
+    while stopped.goes_on_after(pause) {
+        pause = look(state);
     }
 }
 
-/// Recounts where a day has begun, and answers how many looks to pass over.
-fn look(state: &State) -> u32 {
+/// Recounts where a day has begun, and answers how long to wait then.
+fn look(state: &State) -> Duration {
     match recount_daily(state) {
-        Ok(None) => 0,
+        Ok(None) => LOOK_EVERY,
         Ok(Some(recounted)) if recounted.is_sound() => {
             tracing::info!(
                 records = recounted.rollups.records,
@@ -51,7 +40,7 @@ fn look(state: &State) -> u32 {
                 entries = recounted.ledger.entries,
                 "the daily recount: everything adds up"
             );
-            0
+            LOOK_EVERY
         }
         Ok(Some(recounted)) => {
             for differs in &recounted.ledger.differences {
@@ -63,7 +52,7 @@ fn look(state: &State) -> u32 {
             for differs in &recounted.rollups.differences {
                 tracing::error!(%differs, "the daily recount: a roll-up is not what its records say");
             }
-            0
+            LOOK_EVERY
         }
         Err(error) => {
             tracing::warn!(%error, "the daily recount failed; it is tried again");

@@ -5,13 +5,14 @@ use super::control::ControlPlane;
 use super::edges::{self, EdgeError};
 use super::first_start::{FirstStartError, admin_token};
 use super::install::{InstallError, install};
-use super::keeping::{self, Keeping};
-use super::kill_watch::KillWatch;
+use super::keeping;
+use super::kill_watch;
 use super::probing::prober;
 use super::reconcile::{Difference, ReconcileError, reconcile};
 use super::sealing::{SealingError, sealer};
 use super::surroundings::{SystemClock, boot_id, random};
 use super::telemetry::{self, Telemetry, TelemetryError};
+use super::threads::Threads;
 use super::timed_disk::TimedDisk;
 use super::watching::{more_checks, observers};
 use crate::config::{Config, Durability, RefusalStatus, Surroundings};
@@ -126,8 +127,8 @@ pub struct Running {
     pub admin_token: Option<PathBuf>,
     server: Server,
     control: Arc<ControlPlane>,
-    kills: KillWatch,
-    keeping: Keeping,
+    kills: Threads,
+    keeping: Threads,
     replies: Arc<Replies>,
     telemetry: Option<Arc<Telemetry>>,
 }
@@ -161,7 +162,9 @@ pub fn start_at(
     let differences = reconcile(&settings, config, surroundings, &random, now)?;
     let admin_token = admin_token(&settings, config, surroundings, now)?;
     let mut installed = install(config, surroundings, prices(data_dir)?)?;
-    installed.sealer = Some(sealer(config, surroundings)?);
+    let sealer = sealer(config, surroundings)?;
+    installed.sealer = Some(Arc::clone(&sealer));
+    let proxies = edges::proxies(surroundings)?;
 
     let watcher = Watcher::new(Arc::clone(&metrics));
     let told = &config.watching.telemetry;
@@ -182,7 +185,7 @@ pub fn start_at(
     state.watch_by(Arc::clone(&watcher));
     keeping::set_rules(config, &state);
     state.alerts.set_channels(channels(config, surroundings)?);
-    state.probe_by(prober(edges::proxies(surroundings)?).map_err(StartError::from)?);
+    state.probe_by(prober(proxies.clone()).map_err(StartError::from)?);
     state.publish()?;
     // Who was throttled before is throttled again before the first request.
     state.throttle.set_rules(throttle_rules(config));
@@ -191,11 +194,10 @@ pub fn start_at(
         .map_err(ControlError::from)?
         .telling(&state);
     state.check_by(more_checks(&state));
-    let sealer = sealer(config, surroundings)?;
     let replies = Replies::start(Arc::clone(&state.settings), sealer).map_err(ServeError::Thread)?;
     state.repeat_by(Arc::clone(&replies));
-    let kills = KillWatch::start(&state, data_dir).map_err(ServeError::Thread)?;
-    let keeping = Keeping::start(&state, config.retention.tend_s).map_err(ServeError::Thread)?;
+    let kills = kill_watch::start(&state, data_dir).map_err(ServeError::Thread)?;
+    let keeping = keeping::start(&state, config.retention.tend_s).map_err(ServeError::Thread)?;
     let control = ControlPlane::start(&state, drainer).map_err(ServeError::Thread)?;
 
     let (listener, address) = listen(config.server.listen)?;
@@ -214,7 +216,7 @@ pub fn start_at(
         },
         trusted_proxies: config.server.trusted_proxies.clone(),
         default_keys: edges::default_keys(&config.server, surroundings)?,
-        proxies: edges::proxies(surroundings)?,
+        proxies,
         client_wait,
         sample_pct: telemetry::sample_pct(told),
     });

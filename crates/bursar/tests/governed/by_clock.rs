@@ -1,19 +1,9 @@
 //! What the clock decides: projections, spikes, new periods and evaluations that fail, told once each through a whole Bursar
 //! whose clock the story moves.
 
-use crate::house::{Hand, House, priced};
+use crate::house::{Hand, House, priced, until};
 use serde_json::{Value, json};
 use std::time::Duration;
-
-async fn until(what: &str, mut ready: impl AsyncFnMut() -> bool) {
-    for _ in 0..3_000 {
-        if ready().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("never: {what}");
-}
 
 async fn spend(house: &House, usd: &str) {
     let report = json!({"attributes": {"project": "alpha"}, "provider": "fake", "model": "small", "usage": {},

@@ -2,7 +2,7 @@
 //! run out. In the morning every request has ended as the rules say, books and bills agree to the nano-dollar, and nobody
 //! was told anything twice.
 
-use crate::house::{UPSTREAM_SECRET, asking, nanos, priced, reqwest_lite};
+use crate::house::{UPSTREAM_SECRET, asking, nanos, priced, reqwest_lite, until};
 use crate::process::Process;
 use crate::receivers::Receiver;
 use bursar_core::Family;
@@ -169,17 +169,6 @@ impl Evening {
         panic!("something is still held in {budget}: {listed}");
     }
 
-    /// Waits until `ready` says so.
-    async fn until(&self, what: &str, mut ready: impl AsyncFnMut() -> bool) {
-        for _ in 0..3_000 {
-            if ready().await {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("never: {what}");
-    }
-
     async fn is_throttled(&self, provider: &str) -> bool {
         let status = self.admin("GET", "/throttle", &Value::Null).await;
         let items = status["items"].as_array().cloned().unwrap_or_default();
@@ -284,14 +273,13 @@ async fn an_evening_on_which_everything_goes_wrong_adds_up() {
 
     // South is on its way past its month: west goes on, and who wants south and nobody else is told when to come back.
     let mut served_by = String::new();
-    evening
-        .until("south is throttled", async || {
-            let ended = evening.alpha("out=900 in=10", false).await;
-            assert_eq!(ended.answer.status, 200, "{:?}", ended.answer.body);
-            ended.answer.header("x-bursar-provider").clone_into(&mut served_by);
-            served_by == "west"
-        })
-        .await;
+    until("south is throttled", async || {
+        let ended = evening.alpha("out=900 in=10", false).await;
+        assert_eq!(ended.answer.status, 200, "{:?}", ended.answer.body);
+        ended.answer.header("x-bursar-provider").clone_into(&mut served_by);
+        served_by == "west"
+    })
+    .await;
     assert!(evening.is_throttled("south").await);
     let mut southern = asking("out=10 in=10", false);
     southern["model"] = json!("southern");
@@ -322,7 +310,7 @@ async fn an_evening_on_which_everything_goes_wrong_adds_up() {
 
     // More room for south: it is released, and first in line again.
     evening.admin("PATCH", "/budgets/south%20month", &json!({"limit": "100 USD"})).await;
-    evening.until("south is released", async || !evening.is_throttled("south").await).await;
+    until("south is released", async || !evening.is_throttled("south").await).await;
     evening.alpha("out=10 in=10", true).await.by("south");
 
     // Budgets run out: a project's, and those of two runs. Who has another goes on.
@@ -379,10 +367,10 @@ async fn everybody_was_told_once(evening: &Evening) {
         told
     };
     let has = |event: &str, scope: &str| told().contains_key(&(event.to_owned(), scope.to_owned()));
-    evening.until("everybody is told", async || once.iter().all(|(event, scope)| has(event, scope))).await;
+    until("everybody is told", async || once.iter().all(|(event, scope)| has(event, scope))).await;
     // Whatever would be told twice has been by the time something later arrives.
     evening.admin("POST", "/kill", &json!({"scope": "run=none", "reason": "a mark"})).await;
-    evening.until("the mark arrives", async || has("kill_on", "run=none")).await;
+    until("the mark arrives", async || has("kill_on", "run=none")).await;
     let told = told();
     for ((event, scope), mut keys) in told.clone() {
         let expected = once.contains(&(event.as_str(), scope.as_str())) || scope == "run=none";

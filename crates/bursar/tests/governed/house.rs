@@ -151,6 +151,18 @@ impl House {
         vec![("authorization", format!("Bearer {}", self.key)), ("content-type", "application/json".into())]
     }
 
+    /// Waits until what the admin API shows at a path is so, then that.
+    pub(crate) async fn until(&self, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..1_500 {
+            let shown = self.admin("GET", path, &Value::Null).await;
+            if holds(&shown) {
+                return shown;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("it never came about: {}", self.admin("GET", path, &Value::Null).await);
+    }
+
     /// The first window of a budget.
     pub(crate) async fn window(&self, budget: &str) -> Value {
         let shown =
@@ -309,6 +321,17 @@ pub(crate) fn asking(directives: &str, stream: bool) -> Value {
 pub(crate) fn priced() -> Script {
     let rate = |text| Rate::parse_per_million(text).expect("a rate");
     Script::default().price("small", Price { input: rate("1"), output: rate("2"), ..Price::default() })
+}
+
+/// Waits until `ready` says so, for a minute at the most.
+pub(crate) async fn until(what: &str, mut ready: impl AsyncFnMut() -> bool) {
+    for _ in 0..3_000 {
+        if ready().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("never: {what}");
 }
 
 /// USD of a decimal text as nano-USD.

@@ -29,18 +29,6 @@ async fn long_ago(house: &House, days: i64) -> String {
     told["id"].as_str().unwrap_or_else(|| panic!("not booked: {told}")).to_owned()
 }
 
-/// Waits until a condition holds of what a path answers.
-async fn until(house: &House, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
-    for _ in 0..500 {
-        let answer = get(house, path).await;
-        if holds(&answer) {
-            return answer;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("it never came about: {}", get(house, path).await);
-}
-
 /// Records of old months go with their file, the rest of a month one by one; roll-ups, totals and windows do not notice.
 ///
 /// Rules: S2-03, S4-65, V A01.
@@ -64,16 +52,17 @@ async fn old_records_go_and_their_sums_stay() {
     house.stop();
     house.change(|text| text.replace("records_d = 400", "records_d = 90"));
     house.start_again();
-    until(&house, "/requests?limit=100", |listed| {
-        listed["items"].as_array().is_some_and(|items| items.len() == 2)
-    })
-    .await;
+    house
+        .until("/requests?limit=100", |listed| {
+            listed["items"].as_array().is_some_and(|items| items.len() == 2)
+        })
+        .await;
     for (id, status) in ids.iter().zip([json!(404), json!(404), json!("completed"), json!("completed")]) {
         assert_eq!(get(&house, &format!("/requests/{id}")).await["status"], status);
     }
     assert_eq!(get(&house, &year).await["total"], before["total"], "roll-ups outlive their records");
     assert_eq!(get(&house, "/usage/rollups").await["sound"], true);
-    let ever = until(&house, "/budgets/ever", |budget| budget["windows"][0]["settled"] == "0.04").await;
+    let ever = house.until("/budgets/ever", |budget| budget["windows"][0]["settled"] == "0.04").await;
     assert_eq!(ever["windows"][0]["held"], "0", "the ledger has all of it");
 }
 
@@ -91,7 +80,7 @@ async fn records_of_a_period_that_is_still_open_are_kept() {
     // Of the open period's first full day, and of the day before the period began.
     let (inside, outside) = (long_ago(&house, (open - 1).max(0)).await, long_ago(&house, open + 2).await);
     house.record(&id).await;
-    until(&house, &format!("/requests/{outside}"), |answer| answer["status"] == 404).await;
+    house.until(&format!("/requests/{outside}"), |answer| answer["status"] == 404).await;
     assert_eq!(house.record(&inside).await["status"], "completed");
 }
 
@@ -103,7 +92,7 @@ async fn headers_and_bodies_go_before_their_records() {
     let answer = house.chat(&chat(5, false)).await;
     let id = answer.header("x-bursar-request-id").to_owned();
     let path = format!("/requests/{id}/body");
-    until(&house, &path, |detail| detail["request_body"].is_object()).await;
+    house.until(&path, |detail| detail["request_body"].is_object()).await;
     // As if Bursar had written it three days ago: that day is over, and so is its time.
     let old = format!("bodies-{}.db", days_ago(&house, 3).to_string().get(..10).unwrap());
     house.stop();
@@ -142,7 +131,7 @@ async fn without_records_budgets_hold_and_nothing_is_written() {
         "to the nano-dollar of the provider's bill"
     );
     assert!(nanos(&window["settled"]) > 0);
-    until(&house, "/keys", |keys| keys["items"][0]["requests"] == 2).await;
+    house.until("/keys", |keys| keys["items"][0]["requests"] == 2).await;
     house.stop();
     house.start_again();
     assert_eq!(house.window("tiny").await["settled"], window["settled"], "the ledger is written");

@@ -3,7 +3,6 @@
 use crate::house::{House, asking, priced};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 const DAILY: &str = "[[budgets]]\nname = \"daily\"\nlimit = \"10 USD\"\nperiod = \"day\"\n";
 
@@ -19,17 +18,6 @@ async fn impatient() -> House {
 
 async fn get(house: &House, path: &str) -> Value {
     house.admin("GET", path, &Value::Null).await
-}
-
-async fn until(house: &House, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
-    for _ in 0..1500 {
-        let answer = get(house, path).await;
-        if holds(&answer) {
-            return answer;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("it never came about: {}", get(house, path).await);
 }
 
 async fn reserve(house: &House, provider: &str) -> Value {
@@ -58,14 +46,14 @@ async fn what_nobody_ends_is_charged_closed_and_corrected_by_the_late_truth() {
     assert!(seconds_until(&house, &lost["expires_at"]) <= 4);
     assert!(seconds_until(&house, &kept["expires_at"]) > 500);
     let path = format!("/requests/{}", lost["id"].as_str().unwrap());
-    let closed = until(&house, &path, |record| record["status"] == "failed").await;
+    let closed = house.until(&path, |record| record["status"] == "failed").await;
     assert_eq!((&closed["status_code"], &closed["code"]), (&json!(504), &json!("E-ROUTE-004")), "{closed}");
     assert_eq!(closed["list_cost"], "1", "{closed}");
     let why = closed["error"].as_str().unwrap();
     assert!(why.contains("no progress") && why.contains("pending"), "{why}");
     let window = house.window("daily").await;
     assert_eq!((&window["suspense"], &window["held"]), (&json!("1"), &json!("1")), "{window}");
-    until(&house, "/alerts?limit=100", |alerts| alerts.to_string().contains("suspense")).await;
+    house.until("/alerts?limit=100", |alerts| alerts.to_string().contains("suspense")).await;
     let url = format!("{}/metrics", house.admin_base);
     let metrics = house.http.send("GET", &url, &[], Vec::new()).await.unwrap();
     let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
@@ -74,7 +62,7 @@ async fn what_nobody_ends_is_charged_closed_and_corrected_by_the_late_truth() {
     let settle = |made: &Value| format!("/reservations/{}/settle", made["id"].as_str().unwrap());
     let truth = house.admin("POST", &settle(&lost), &json!({"usage": {"input": 500, "output": 5000}})).await;
     assert_eq!(truth["result"], "settled", "{truth}");
-    let corrected = until(&house, &path, |record| record["status"] == "completed").await;
+    let corrected = house.until(&path, |record| record["status"] == "completed").await;
     assert_eq!(
         (&corrected["list_cost"], &corrected["status_code"], &corrected["code"], &corrected["error"]),
         (&json!("0.0105"), &Value::Null, &Value::Null, &Value::Null),
@@ -96,11 +84,11 @@ async fn what_is_cancelled_after_it_was_given_up_has_failed_at_its_true_cost() {
     let lost = reserve(&house, "fake").await;
     let id = lost["id"].as_str().unwrap();
     let path = format!("/requests/{id}");
-    until(&house, &path, |record| record["status"] == "failed").await;
+    house.until(&path, |record| record["status"] == "failed").await;
     let truth = json!({"cost_usd": "0.25", "status": "cancelled"});
     let done = house.admin("POST", &format!("/reservations/{id}/settle"), &truth).await;
     assert_eq!(done["result"], "settled", "{done}");
-    let record = until(&house, &path, |record| record["list_cost"] == "0.25").await;
+    let record = house.until(&path, |record| record["list_cost"] == "0.25").await;
     assert_eq!(record["status"], "failed", "{record}");
     assert!(record["notes"].to_string().contains("cancelled"), "{record}");
     assert_eq!(house.window("daily").await["settled"], "0.25");
@@ -116,7 +104,7 @@ async fn a_stream_that_goes_on_renews_itself_and_says_so() {
     let body = house.begin(&asking("out=24 in=10 chunk_ms=300 chunk_tokens=1", true)).await;
     let reading = tokio::spawn(async move { body.collect().await.expect("a proper end").to_bytes() });
     let listed =
-        until(&house, "/requests?status=streaming", |listed| listed["items"][0]["id"].is_string()).await;
+        house.until("/requests?status=streaming", |listed| listed["items"][0]["id"].is_string()).await;
     let id = listed["items"][0]["id"].as_str().unwrap().to_owned();
     assert!(listed["items"][0]["finalized_at"].is_null(), "{listed}");
     let active = get(&house, "/usage/active").await;
@@ -147,19 +135,19 @@ async fn every_state_has_its_way() {
     assert_ne!(house.send(&greedy, asking("out=5 in=10", false).to_string()).await.unwrap().status, 200);
     let mut left = house.begin(&asking("out=900 in=10 chunk_ms=100 chunk_tokens=1", true)).await;
     left.frame().await.expect("a first piece").expect("a piece");
-    until(&house, "/requests?status=streaming", |listed| listed["items"][0]["id"].is_string()).await;
+    house.until("/requests?status=streaming", |listed| listed["items"][0]["id"].is_string()).await;
     drop(left);
-    until(&house, "/requests?status=cancelled", |listed| listed["items"][0]["id"].is_string()).await;
+    house.until("/requests?status=cancelled", |listed| listed["items"][0]["id"].is_string()).await;
     let pending = reserve(&house, "fake").await;
-    until(&house, &format!("/requests/{}", pending["id"].as_str().unwrap()), |record| {
-        record["status"] == "pending"
-    })
-    .await;
-    for status in ["pending", "completed", "failed", "denied", "cancelled"] {
-        let listed = until(&house, &format!("/requests?status={status}"), |listed| {
-            listed["items"][0]["id"].is_string()
+    house
+        .until(&format!("/requests/{}", pending["id"].as_str().unwrap()), |record| {
+            record["status"] == "pending"
         })
         .await;
+    for status in ["pending", "completed", "failed", "denied", "cancelled"] {
+        let listed = house
+            .until(&format!("/requests?status={status}"), |listed| listed["items"][0]["id"].is_string())
+            .await;
         assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{status}: {listed}");
     }
     assert_eq!(get(&house, "/requests?status=streaming").await["items"], json!([]), "it has ended");

@@ -1,6 +1,6 @@
 //! Kill switches through a whole Bursar: who is stopped, what is cut, when it ends, and what is left in the books.
 
-use crate::house::{House, asking, chat, nanos, priced, reqwest_lite};
+use crate::house::{House, asking, chat, nanos, priced, reqwest_lite, until};
 use crate::process::Process;
 use bursar_core::Family;
 use bursar_mock::Mock;
@@ -32,17 +32,6 @@ fn stopped(answer: &reqwest_lite::Answer, kind: &str) {
     assert_eq!(bursar["reason"], "runaway agent", "{told}");
     assert!(told["error"]["message"].as_str().unwrap().contains("runaway agent"), "{told}");
     assert_eq!(answer.header("x-should-retry"), "false");
-}
-
-/// Waits until `ready` says so.
-async fn until(what: &str, mut ready: impl AsyncFnMut() -> bool) {
-    for _ in 0..3_000 {
-        if ready().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("never: {what}");
 }
 
 /// Rules: S0-23, S1-09, S1-23, S1-24, V K14.

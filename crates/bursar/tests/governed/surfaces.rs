@@ -1,9 +1,10 @@
 //! Surfaces without a meter: each refused by its name, or passed at the price that was declared for its requests.
 
-use crate::house::{House, OTHER_SECRET, UPSTREAM_SECRET, nanos, priced, reqwest_lite::Answer};
+use crate::house::{House, OTHER_SECRET, UPSTREAM_SECRET, nanos, priced, reqwest_lite::Answer, until};
 use crate::receivers::Receiver;
 use bursar_wire::Surface;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const DAILY: &str = "[[budgets]]\nname = \"daily\"\nlimit = \"1 USD\"\nperiod = \"day\"\n";
 const FAMILIES: [&str; 4] = ["openai", "anthropic", "gemini", "ollama"];
@@ -163,7 +164,11 @@ async fn what_is_declared_passes_the_same_gate() {
     assert_eq!(no.json()["bursar"]["requested"], "0.4");
     assert_eq!(provider.got().len(), 3, "what is refused is not sent");
     // Looking at what was paid for costs nothing, so it passes.
-    assert_eq!(ask(&house, "GET", "/v1/images/one", "").await.status, 200);
+    let limited =
+        house.admin("POST", "/keys", &json!({"project": "alpha", "limits": ["9 requests per day"]})).await;
+    let bearer = format!("Bearer {}", limited["key"].as_str().expect("a key"));
+    let looked = ask_as(&house, &[("authorization", bearer)], "GET", "/v1/images/one", "").await;
+    assert_eq!((looked.status, looked.header("x-ratelimit-remaining-requests")), (200, "8"));
     assert_eq!(nanos(&house.settled("daily").await["settled"]), 800_000_000);
 
     house.admin("POST", "/kill", &json!({"scope": "platform", "reason": "drill"})).await;
@@ -178,10 +183,75 @@ async fn a_provider_that_cannot_be_reached_costs_nothing() {
     let house = declaring(&provider, &[Surface::Audio], "").await;
     drop(provider);
     // Its connections end with its task.
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
     let answer = ask(&house, "POST", "/v1/audio/speech", "{}").await;
     assert_eq!((answer.status, &answer.json()["bursar"]["code"]), (502, &json!("E-ROUTE-003")));
     let window = house.settled("daily").await;
     assert_eq!((&window["settled"], &window["suspense"]), (&json!("0"), &json!("0")), "{window}");
-    assert_eq!(house.latest(1).await["status"], Value::from("failed"));
+    let record = house.latest(1).await;
+    assert_eq!(record["status"], Value::from("failed"));
+    assert_eq!((&record["code"], &record["status_code"]), (&json!("E-ROUTE-003"), &json!(502)), "{record}");
+}
+
+/// A request at a declared price is told in a trace as any other.
+/// Rules: S4-01.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_trace_goes_through_a_declared_surface_too() {
+    let provider = Receiver::start(&[]).await;
+    let house = declaring(&provider, &[Surface::Audio], "").await;
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let headers = house.headers_with("traceparent", &format!("00-{trace}-b7ad6b7169203331-01"));
+    let answer = ask_as(&house, &headers, "POST", "/v1/audio/speech", "{}").await;
+    assert_eq!(answer.status, 200);
+    let record = house.record(answer.header("x-bursar-request-id")).await;
+    assert_eq!(record["trace_id"], trace, "{record}");
+    let got = provider.got().pop().expect("it came");
+    let sent = got.header("traceparent");
+    let parts: Vec<&str> = sent.split('-').collect();
+    assert_eq!((parts[1], parts[3]), (trace, "01"));
+    assert_ne!(parts[2], "b7ad6b7169203331", "the provider's parent is a span of Bursar's");
+}
+
+/// What its client is told stands in the record too, also where the answer had begun: the record is written before.
+/// Rules: S1-23.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_record_says_why_an_answer_at_a_declared_price_ended() {
+    let text = format!(
+        "{DAILY}[providers.x]\nfamily = \"openai\"\nbase_url = \"{{fake}}\"\ncredential = {{ env = \"OTHER_KEY\" }}\n\
+         surfaces = {{ background = \"0.01\" }}\n"
+    );
+    let house = House::with(priced(), &text).await;
+    let asked = async |fault: &str| {
+        let words = format!("hello [[mock out=9 in=10 fault={fault}]]");
+        let body = json!({"model": "small", "input": words, "background": true}).to_string();
+        ask(&house, "POST", "/v1/responses", &body).await
+    };
+    let told = async |answer: &Answer| {
+        let told = answer.json()["bursar"].clone();
+        let record = house.record(told["request_id"].as_str().expect("an id")).await;
+        assert_eq!(
+            (&record["code"], &record["status_code"]),
+            (&told["code"], &json!(answer.status)),
+            "{record}"
+        );
+        assert_eq!(record["error"], told["message"], "{record}");
+        (answer.status, told["code"].clone(), record["status"].clone())
+    };
+    for fault in ["drop", "cut@40"] {
+        let answer = asked(fault).await;
+        assert_eq!(told(&answer).await, (502, json!("E-ROUTE-003"), json!("failed")), "{fault}");
+    }
+    for fault in ["stall", "stall@40"] {
+        let cut = async {
+            until("it is at the provider", async || house.mock.in_flight() == 1).await;
+            // Time for what comes before the fault; what is told is the same without it.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let order = json!({"scope": "project=alpha", "reason": "drill", "cut": true});
+            house.admin("POST", "/kill", &order).await;
+        };
+        let (answer, ()) = tokio::join!(asked(fault), cut);
+        assert_eq!(told(&answer).await, (403, json!("E-BUDGET-004"), json!("cancelled")), "{fault}");
+        house.admin("DELETE", "/kill/project%3Dalpha", &Value::Null).await;
+        until("it is gone upstream", async || house.mock.in_flight() == 0).await;
+    }
 }

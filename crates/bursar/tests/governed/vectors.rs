@@ -1,12 +1,11 @@
 //! The worked examples of the specification on throttles, kill switches, limits and warnings, put to a whole Bursar through
 //! its admin API and command line, on the days that they name.
 
-use crate::house::{Hand, House, chat, priced};
+use crate::house::{Hand, House, chat, priced, until};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The example of that name, where the specification is there.
 fn vector(id: &str) -> Option<Value> {
@@ -36,16 +35,6 @@ fn asked(words: &Value) -> String {
 fn difference(more: &str, less: &str) -> String {
     let nanos = |text: &str| bursar_core::Usd::parse(text).unwrap().nanos();
     bursar_core::decimal::format((nanos(more) - nanos(less)).into(), 9)
-}
-
-async fn until(what: &str, mut ready: impl AsyncFnMut() -> bool) {
-    for _ in 0..3_000 {
-        if ready().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("never: {what}");
 }
 
 /// Bursar with a provider `claude` that has a month's budget, by a clock that the example sets.

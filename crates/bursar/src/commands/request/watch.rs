@@ -1,9 +1,9 @@
 //! `bursar request watch`: requests as they end. Lines for people, one JSON object a line with `--json`; a server that goes
 //! away is waited for, and said so.
 
-use super::Which;
 use crate::client::Client;
 use crate::commands::shared::Server;
+use crate::commands::which::Which;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::table::{at, money, time};

@@ -1,40 +1,16 @@
 //! What reports take alike: whose usage, and when.
 
 use crate::commands::shared::Server;
+use crate::commands::which;
 use crate::context::Context;
 use crate::exit::Failure;
 use serde_json::Value;
 
-/// Whose usage.
+/// Subject usage.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Whose {
-    /// Of this project
-    #[arg(long)]
-    project: Option<String>,
-    /// Of this user
-    #[arg(long)]
-    user: Option<String>,
-    /// Of this key, by id
-    #[arg(long)]
-    key: Option<String>,
-    /// Of this agent
-    #[arg(long)]
-    agent: Option<String>,
-    /// Of this run
-    #[arg(long)]
-    run: Option<String>,
-    /// Of this session
-    #[arg(long)]
-    session: Option<String>,
-    /// Served by this provider
-    #[arg(long)]
-    provider: Option<String>,
-    /// For this model
-    #[arg(long)]
-    model: Option<String>,
-    /// With this tag, such as `team=x`
-    #[arg(long, value_name = "NAME=VALUE")]
-    tag: Option<String>,
+pub(crate) struct Subject {
+    #[command(flatten)]
+    whose: which::Whose,
     /// The calendar's zone, such as `Asia/Taipei` [default: the project's, else UTC]
     #[arg(long, value_name = "ZONE")]
     time_zone: Option<String>,
@@ -42,7 +18,7 @@ pub(crate) struct Whose {
     server: Server,
 }
 
-/// Whose usage, and when.
+/// Subject usage, and when.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Asked {
     /// At or after: a time or a date
@@ -64,10 +40,10 @@ pub(crate) struct Asked {
     #[arg(long)]
     limit: Option<u32>,
     #[command(flatten)]
-    whose: Whose,
+    subject: Subject,
 }
 
-impl Whose {
+impl Subject {
     /// Asks for a report.
     pub(super) fn get(
         &self,
@@ -76,18 +52,8 @@ impl Whose {
         own: &[(&str, Option<&str>)],
     ) -> Result<Value, Failure> {
         let mut query = own.to_vec();
-        query.extend([
-            ("project", self.project.as_deref()),
-            ("user", self.user.as_deref()),
-            ("key", self.key.as_deref()),
-            ("agent", self.agent.as_deref()),
-            ("run", self.run.as_deref()),
-            ("session", self.session.as_deref()),
-            ("provider", self.provider.as_deref()),
-            ("model", self.model.as_deref()),
-            ("tag", self.tag.as_deref()),
-            ("time_zone", self.time_zone.as_deref()),
-        ]);
+        query.extend(self.whose.query());
+        query.push(("time_zone", self.time_zone.as_deref()));
         context.client(self.server.url.as_deref())?.get(path, &query)
     }
 }
@@ -111,6 +77,6 @@ impl Asked {
             ("code", self.code.as_deref()),
             ("limit", limit.as_deref()),
         ]);
-        self.whose.get(context, path, &query)
+        self.subject.get(context, path, &query)
     }
 }

@@ -3,7 +3,8 @@
 
 use super::super::field::{Field, Takes};
 use super::super::section::{Reading, Section};
-use super::super::surroundings::{Secret, SecretRef};
+use super::super::surroundings::SecretRef;
+use bursar_govern::seal::Secret;
 use http::{HeaderName, HeaderValue, Uri};
 
 /// The fields of `[telemetry]`.

@@ -29,8 +29,10 @@ async fn a_kill_switch_does_not_wait_for_a_report() {
     let (stop, stopped) = watch::channel(false);
     let (urgent, stopping) = lane("urgent", router.clone(), stopped.clone()).unwrap();
     let (jobs, serving) = lane("usual", router, stopped).unwrap();
-    let threads = parking_lot::Mutex::new(vec![stopping, serving]);
-    let plane = ControlPlane { jobs, urgent, stop, threads };
+    let mut threads = Threads::default();
+    threads.adopt(stopping);
+    threads.adopt(serving);
+    let plane = ControlPlane { jobs, urgent, stop, threads: parking_lot::Mutex::new(threads) };
 
     let reading = tokio::spawn(plane.call(request("/admin/v1/usage")));
     has_begun.recv().await.unwrap();
