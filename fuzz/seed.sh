@@ -54,9 +54,14 @@ for body in "$data"/wire/d*; do
 done
 # The same bodies, compressed.
 mkdir -p "$here/corpus/encoded"
+packed="$here/../crates/bursar-wire/src/meter/decode/tests"
+{ printf '\002\020\003\000'; cat "$packed/stream.br"; } >"$here/corpus/encoded/stream.br"
+{ printf '\004\020\003\000'; cat "$packed/stream.zst"; } >"$here/corpus/encoded/stream.zstd"
 for body in "$data"/wire/d*_anthropic_*; do
     case $body in *.request.json) continue ;; esac
     { printf '\000\020\003\000'; gzip -c "$body"; } >"$here/corpus/encoded/$(basename "$body").gzip"
+    ! command -v zstd >/dev/null || { printf '\004\020\003\000'; zstd -q -c "$body"; } >"$here/corpus/encoded/$(basename "$body").zstd"
+    ! command -v brotli >/dev/null || { printf '\002\020\003\000'; brotli -c "$body"; } >"$here/corpus/encoded/$(basename "$body").br"
 done
 # Targets and headers as clients send them.
 mkdir -p "$here/corpus/route"

@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     let [choice, seeds @ .., _] = data.first_chunk::<4>().copied().unwrap_or_default();
     let body = data.get(4..).unwrap_or_default();
-    let encoding = ["gzip", "deflate", "br", "identity"][usize::from(choice % 4)];
+    let encoding = ["gzip", "deflate", "br", "identity", "zstd"][usize::from(choice % 5)];
     let read = |pieces: &mut dyn Iterator<Item = &[u8]>| {
         let mut meter = Meter::new(ApiFormat::AnthropicMessages, "", BodyKind::Sse).with_encoding(encoding);
         pieces.for_each(|piece| meter.feed(piece));

@@ -126,14 +126,14 @@ impl Meter {
             }
             ApiFormat::OllamaEmbed => Inner::Ollama(Drive::new(kind, Ollama::new(true))),
         };
-        Self { inner, decoder: Decoder::Identity, undecoded: false }
+        Self { inner, decoder: Decoder::of(""), undecoded: false }
     }
-    /// The same meter for a body with this `Content-Encoding`: gzip and deflate are decoded on the side; with any other
-    /// nothing is metered and the reading says so ([`Anomaly::Encoded`]).
+    /// The same meter for a body with this `Content-Encoding`: gzip, deflate, br and zstd are decoded on the side; with any
+    /// other nothing is metered and the reading says so ([`Anomaly::Encoded`]).
     #[must_use]
     pub fn with_encoding(mut self, content_encoding: &str) -> Self {
         self.decoder = Decoder::of(content_encoding);
-        self.undecoded = matches!(self.decoder, Decoder::Unknown);
+        self.undecoded = self.decoder.is_unknown();
         self
     }
     /// Reads the next piece of the body.
@@ -165,7 +165,7 @@ impl Meter {
             Inner::Gemini(drive) => drive.finish(),
             Inner::Ollama(drive) => drive.finish(),
         };
-        if self.undecoded {
+        if self.undecoded || self.decoder.holds_back() {
             reading.anomalies.note(Anomaly::Encoded);
             // Where nothing can be read, nothing is known: neither that it ended nor that it cost nothing.
             reading.complete = false;

@@ -15,3 +15,8 @@ pub const COUNT_MAX: u64 = 1_000_000_000;
 pub(crate) const CHOICES_MAX: usize = 128;
 /// Models that one answer may bill beside its own: an advisor and a fallback make two. The rest joins the last.
 pub(crate) const MODELS_MAX: usize = 8;
+/// Decoded bytes for each byte of a compressed body: the most that gzip can make of one. Answers have 5 to 50; what is
+/// above, which the newer encodings allow, is given up and charged at the most it can cost.
+pub(crate) const EXPANSION_MAX: u64 = 1_032;
+/// Decoded bytes that any compressed body may have: a small one that repeats a word is no attack.
+pub(crate) const EXPANSION_SLACK_BYTES: u64 = 1024 * 1024;

@@ -119,7 +119,7 @@ async fn an_answer_that_a_provider_encodes_unasked_is_metered_all_the_same() {
 }
 
 /// A provider that answers every request with these bytes, in an encoding that Bursar asked nobody for.
-async fn encoding_in_brotli(kind: &'static str) -> std::net::SocketAddr {
+async fn encoding(encoding: &'static str, kind: &'static str, body: &'static [u8]) -> std::net::SocketAddr {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -129,30 +129,59 @@ async fn encoding_in_brotli(kind: &'static str) -> std::net::SocketAddr {
             let mut asked = Vec::new();
             while !asked.ends_with(b"}") && stream.read_buf(&mut asked).await.unwrap_or(0) > 0 {}
             let head = format!(
-                "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-encoding: br\r\ncontent-length: 9\r\nconnection: close\r\n\r\n"
+                "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-encoding: {encoding}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                body.len()
             );
-            let _ = stream.write_all(&[head.as_bytes(), b"\x8b\x02\x80brotl\x03"].concat()).await;
+            let _ = stream.write_all(&[head.as_bytes(), body].concat()).await;
         }
     });
     address
 }
 
+/// A house whose model `packed` is served at `address`.
+async fn packing(address: std::net::SocketAddr) -> House {
+    let text = format!(
+        "[providers.packed]\nfamily = \"openai\"\nbase_url = \"http://{address}/v1\"\ncredential = \"none\"\n\
+         [models.\"packed\"]\ndeployments = [{{ provider = \"packed\", price = {{ input = \"1\", output = \"2\", context = 1000, max_output = 100 }} }}]\n{DAILY}"
+    );
+    House::with(priced(), &text).await
+}
+
+fn packed(stream: bool) -> Value {
+    let mut body = chat(5, stream);
+    (body["model"], body["max_tokens"]) = (json!("packed"), json!(77));
+    body
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_in_brotli_or_zstandard_passes_unchanged_and_is_metered_exactly() {
+    let fixtures: [(&str, &[u8]); 2] = [
+        ("br", include_bytes!("../../../bursar-wire/src/meter/decode/tests/stream.br")),
+        ("zstd", include_bytes!("../../../bursar-wire/src/meter/decode/tests/stream.zst")),
+    ];
+    for (name, bytes) in fixtures {
+        let house = packing(encoding(name, "text/event-stream", bytes).await).await;
+        let answer = house.chat(&packed(true)).await;
+        assert_eq!((answer.header("content-encoding"), &answer.body[..]), (name, bytes));
+        let record = house.latest(1).await;
+        let usage = &record["usage"];
+        assert_eq!(
+            (&record["estimated"], &usage["input"], &usage["output"]),
+            (&json!(false), &json!(10), &json!(24))
+        );
+        // 10 tokens at 1 USD and 24 at 2 USD per million.
+        assert_eq!(nanos(&house.settled("daily").await["settled"]), 58_000, "{name}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_in_an_encoding_that_cannot_be_read_is_charged_at_the_most_it_can_cost() {
     for (stream, kind) in [(false, "application/json"), (true, "text/event-stream")] {
-        let address = encoding_in_brotli(kind).await;
-        let text = format!(
-            "[providers.packed]\nfamily = \"openai\"\nbase_url = \"http://{address}/v1\"\ncredential = \"none\"\n\
-             [models.\"packed\"]\ndeployments = [{{ provider = \"packed\", price = {{ input = \"1\", output = \"2\", context = 1000, max_output = 100 }} }}]\n{DAILY}"
-        );
-        let house = House::with(priced(), &text).await;
-        let mut body = chat(5, stream);
-        (body["model"], body["max_tokens"]) = (json!("packed"), json!(77));
-        let answer = house.chat(&body).await;
-        assert_eq!(
-            (answer.header("content-encoding"), &answer.body[..]),
-            ("br", &b"\x8b\x02\x80brotl\x03"[..])
-        );
+        // LZW, which nobody has decoded for years.
+        let lzw = b"\x1f\x9d\x90a\x02";
+        let house = packing(encoding("compress", kind, lzw).await).await;
+        let answer = house.chat(&packed(stream)).await;
+        assert_eq!((answer.header("content-encoding"), &answer.body[..]), ("compress", &lzw[..]));
         let record = house.latest(1).await;
         assert_eq!(
             (&record["estimated"], &record["usage"]["output"]),

@@ -288,9 +288,12 @@ fn a_compressed_body_is_decoded_on_the_side() {
             assert_eq!(meter.finish(), plain, "{encoding} in pieces of {size}");
         }
     }
-    for (encoding, sent) in
-        [("br", body.clone().into_bytes()), ("gzip", body.into_bytes()), ("gzip, br", vec![])]
-    {
+    for (encoding, sent) in [
+        ("br", body.clone().into_bytes()),
+        ("zstd", body.clone().into_bytes()),
+        ("gzip", body.into_bytes()),
+        ("gzip, br", vec![]),
+    ] {
         let mut meter = Meter::new(OpenAiChat, "", BodyKind::Json).with_encoding(encoding);
         meter.feed(&sent);
         let reading = meter.finish();
