@@ -38,4 +38,4 @@ pub use kill::{EXPIRING_S, KillOrder};
 pub use metrics::Metrics;
 pub use observer::Watcher;
 pub use recount::{RecountError, Recounted, recount_daily};
-pub use state::{ControlError, Reload, State};
+pub use state::{ControlError, Reload, Reloaded, State};

@@ -61,8 +61,18 @@ pub struct State {
     watcher: OnceLock<Arc<Watcher>>,
 }
 
-/// Reads the configuration again and brings settings and providers in line with it; what is wrong, in words.
-pub type Reload = Box<dyn Fn(&State) -> Result<(), String> + Send + Sync>;
+/// Reads the configuration again and brings settings and providers in line with it: the fields that changed and count only
+/// from the next start on; or what is wrong, in words.
+pub type Reload = Box<dyn Fn(&State) -> Result<Vec<String>, String> + Send + Sync>;
+
+/// What a reload brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reloaded {
+    /// Rises with each replacement of the directory.
+    pub revision: u64,
+    /// Fields of the file that differ from what this process started with, and that only a restart brings into force.
+    pub needs_restart: Vec<String>,
+}
 
 /// Why a change did not take effect.
 #[derive(Debug, thiserror::Error)]
@@ -166,12 +176,19 @@ impl State {
     ///
     /// # Errors
     /// What is wrong, in words; also when this process has no configuration to read.
-    pub fn reload(&self) -> Result<u64, String> {
+    pub fn reload(&self) -> Result<Reloaded, String> {
         let reload = self.reload.get().ok_or("this process has no configuration to read again")?;
-        let done = reload(self).and_then(|()| self.publish().map_err(|error| error.to_string()));
+        let published = |left| self.publish().map(|()| left).map_err(|error| error.to_string());
+        let done = reload(self).and_then(published);
         *self.reloaded.lock() = done.as_ref().err().cloned();
-        done?;
-        Ok(self.revision.load(Ordering::Acquire))
+        let needs_restart = done?;
+        if !needs_restart.is_empty() {
+            tracing::warn!(
+                fields = needs_restart.join(", "),
+                "changed in the file, in force only after a restart"
+            );
+        }
+        Ok(Reloaded { revision: self.revision.load(Ordering::Acquire), needs_restart })
     }
     /// Makes a change and lets the data plane see it.
     ///

@@ -21,6 +21,7 @@ mod provider;
 mod records;
 mod reference;
 mod report;
+mod restart;
 mod section;
 mod server;
 mod start;

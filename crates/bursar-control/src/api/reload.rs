@@ -2,7 +2,7 @@
 
 use crate::auth::Actor;
 use crate::problem::Problem;
-use crate::state::State;
+use crate::state::{self, State};
 use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
@@ -16,6 +16,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub(crate) struct Reloaded {
     /// Rises with each replacement of the directory.
     revision: u64,
+    /// Fields that differ from what the process started with and count only from its next start on: `log.level`.
+    needs_restart: Vec<String>,
 }
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
@@ -27,7 +29,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
 async fn reload(actor: Actor, Shared(state): Shared<Arc<State>>) -> Result<Json<Reloaded>, Problem> {
     tracing::info!(actor = actor.name, "reloading the configuration");
     match state.reload() {
-        Ok(revision) => Ok(Json(Reloaded { revision })),
+        Ok(state::Reloaded { revision, needs_restart }) => Ok(Json(Reloaded { revision, needs_restart })),
         Err(problem) => Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, problem)),
     }
 }

@@ -31,6 +31,10 @@ impl Sight<'_> {
         self.touch.closed.is_none()
             && (self.amount == 0 || self.limit.is_none_or(|limit| after <= wide(limit)))
     }
+    /// Whether this is a shadow budget that would have refused.
+    fn would_refuse(&self) -> bool {
+        self.own.budget.mode == Mode::Shadow && (self.touch.omits || !self.fits())
+    }
     /// What is left before the charge.
     pub(super) fn room(&self) -> Option<i64> {
         self.limit.map(|limit| clamped(wide(limit) - self.used))
@@ -44,6 +48,7 @@ impl Sight<'_> {
             Some(Closed::Expired) => return Code::BudgetExpired,
             Some(Closed::Missing) => return Code::BadInput,
             Some(Closed::Full) => return Code::TooManyWindows,
+            None if self.touch.omits => return Code::BadInput,
             None => {}
         }
         let limit = self.limit.unwrap_or(i64::MAX);
@@ -184,7 +189,7 @@ impl Engine {
                         Some(into.tightest_usd.map_or(remaining, |other| other.min(remaining)));
                 }
             }
-            Mode::Shadow => into.shadow |= !sight.fits(),
+            Mode::Shadow => into.shadow |= sight.would_refuse(),
             Mode::Soft => {}
         }
         into.warns |= sight.warns(after);
@@ -247,14 +252,12 @@ impl Engine {
         charge: &Charge,
     ) -> Vec<Blocked> {
         let sights = touches.iter().filter_map(|touch| self.sight(now, touch, charge));
-        let refused = sights.filter(|sight| sight.own.budget.mode == Mode::Shadow && !sight.fits());
-        refused.map(|sight| sight.blocked(attributes)).collect()
+        sights.filter(Sight::would_refuse).map(|sight| sight.blocked(attributes)).collect()
     }
     /// One bit for each window where a shadow budget would have refused.
     pub(super) fn shadow_bits(&self, now: Timestamp, touches: &[Touch], charge: &Charge) -> u16 {
         touches.iter().enumerate().fold(0, |bits, (at, touch)| {
-            let sight = self.sight(now, touch, charge);
-            let refused = sight.is_some_and(|sight| sight.own.budget.mode == Mode::Shadow && !sight.fits());
+            let refused = self.sight(now, touch, charge).is_some_and(|sight| sight.would_refuse());
             if refused { bits | bit(at) } else { bits }
         })
     }

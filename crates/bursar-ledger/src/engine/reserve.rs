@@ -288,6 +288,7 @@ impl Engine {
             credit: 0,
             before_unknown: false,
             closed: None,
+            omits: false,
         })
     }
     /// The slot of a live reservation.

@@ -26,6 +26,8 @@ pub(crate) struct Touch {
     pub(crate) before_unknown: bool,
     /// Why the budget refuses before any number is looked at.
     pub(crate) closed: Option<Closed>,
+    /// A shadow budget counts it in the window of all who omit an attribute, and would have refused it for that.
+    pub(crate) omits: bool,
 }
 
 /// A refusal without regard to room. Only of hard budgets.
@@ -74,6 +76,7 @@ impl Engine {
             credit: 0,
             before_unknown: false,
             closed: None,
+            omits: false,
         };
         if !budget.auto_renew && interval.ends_at.is_some() && !interval.contains(budget.since) {
             if now < budget.since {
@@ -91,7 +94,8 @@ impl Engine {
             Missing::Refuse if missing && hard => {
                 return Some(Touch { closed: Some(Closed::Missing), ..touch });
             }
-            Missing::Shared | Missing::Skip | Missing::Refuse => {}
+            Missing::Refuse => touch.omits = missing && budget.mode == Mode::Shadow,
+            Missing::Shared | Missing::Skip => {}
         }
         touch.window = self.find_window(slot, own, interval, (!touch.shared).then_some(attributes));
         let full = !budget.per.is_empty()

@@ -62,6 +62,8 @@ struct Look {
     limit: Option<i64>,
     counters: Counters,
     closed: Option<Code>,
+    /// It omits what a budget counts by that refuses those who do.
+    omits: bool,
 }
 
 fn sum(counters: Counters) -> i64 {
@@ -132,6 +134,7 @@ impl Model {
                 opening,
                 key,
                 closed,
+                omits: missing && budget.missing == Missing::Refuse,
             });
         }
         looks.sort_by_key(|look| {
@@ -205,7 +208,7 @@ impl Model {
         }
         let shadow: Vec<u32> = looks
             .iter()
-            .filter(|look| mode(look) == Mode::Shadow && self.blocks(look))
+            .filter(|look| mode(look) == Mode::Shadow && (look.omits || self.blocks(look)))
             .map(|look| look.key.0)
             .collect();
         let warns = |look: &&Look| {

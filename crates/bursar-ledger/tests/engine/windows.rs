@@ -129,6 +129,21 @@ fn who_omits_an_attribute_shares_skips_or_is_refused() {
     world.reserve(5, &attributes(&[("user", "bob")]), nanos(1));
 }
 
+#[test]
+fn a_shadow_budget_says_that_it_would_have_refused_who_omits_an_attribute() {
+    let mut budget = daily(1, 100).per(attribute("user"));
+    (budget.missing, budget.mode) = (Missing::Refuse, Mode::Shadow);
+    let mut world = World::with(&[budget]);
+    let held = world.reserve(1, &attributes(&[]), nanos(1));
+    assert_eq!(held.shadow_refusals.len(), 1);
+    assert_eq!(held.shadow_refusals[0].numbers.code, Code::BadInput);
+    let Some(bursar_ledger::Entry::Reserved(reserved)) = world.journal.last() else { panic!() };
+    assert!(reserved.would_have_refused(0), "it counts all the same, and says so");
+    assert!(world.reserve(2, &attributes(&[("user", "bob")]), nanos(1)).shadow_refusals.is_empty());
+    world.settle(1, nanos(1));
+    assert_eq!(world.engine.standing(BudgetId(1), world.now).len(), 2);
+}
+
 /// Rules: S1-11, S1-12, S3-12.
 #[test]
 fn limits_act_at_once() {

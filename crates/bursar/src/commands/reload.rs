@@ -4,7 +4,7 @@ use super::shared::{self, Server};
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::table;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Arguments of `bursar reload`.
 #[derive(Debug, clap::Args)]
@@ -17,5 +17,11 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure> {
     let client = context.client(args.server.url.as_deref())?;
     let answer = client.post("/reload", &json!({}))?;
-    shared::show(context, &answer, |answer| format!("reloaded: revision {}", table::at(answer, "revision")))
+    shared::show(context, &answer, |answer| format!("reloaded: revision {}", table::at(answer, "revision")))?;
+    let fields = answer.get("needs_restart").and_then(Value::as_array).into_iter().flatten();
+    let fields: Vec<&str> = fields.filter_map(Value::as_str).collect();
+    if !fields.is_empty() {
+        context.console.warn(&format!("in force only after a restart: {}", fields.join(", ")));
+    }
+    Ok(())
 }

@@ -39,7 +39,7 @@ fn serve(context: &mut Context<'_>, config: &Config, has_file: bool, log: &Log) 
         .map_err(|error| Failure::from(anyhow::Error::from(error)))?;
     running.state.metrics.count_log_drops(log.dropped());
     if let Some(path) = context.config_file() {
-        running.state.reload_by(reloading(path, context.environment.clone()));
+        running.state.reload_by(reloading(path, context.environment.clone(), config.clone()));
     }
     greet(context, config, &running, has_file)?;
     let down = wait(&running, &config.server.data_dir)?;
@@ -116,15 +116,16 @@ fn exports(families: impl Iterator<Item = Family>, base: &str, key: &str) -> Str
     found.iter().map(of).collect::<Vec<_>>().join("\n")
 }
 
-/// Reads the file again as it was read at the start. Listener, data directory and ledger stay as they are.
-fn reloading(path: PathBuf, environment: Environment) -> bursar_control::Reload {
+/// Reads the file again as it was read at the start. Listener, data directory, ledger, log and telemetry stay as they are.
+fn reloading(path: PathBuf, environment: Environment, started: Config) -> bursar_control::Reload {
     Box::new(move |state| {
         let read_file = |path: &Path| std::fs::read_to_string(path).map_err(|error| error.to_string());
         let surroundings = Surroundings { environment: &environment, read_file: &read_file };
         let text = read_file(&path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
         let checked = Config::read(&text, &path, &surroundings).map_err(|report| report.to_string())?;
         serve::reload(&checked.config, &surroundings, state)
-            .map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+            .map_err(|error| format!("{:#}", anyhow::Error::from(error)))?;
+        Ok(checked.config.needs_restart(&started).into_iter().map(str::to_owned).collect())
     })
 }
 
@@ -145,7 +146,7 @@ fn wait(running: &Running, data_dir: &Path) -> Result<Option<String>, Failure> {
                 _ = go_on.recv() => serve::signal_off(&running.state, data_dir),
                 down = running.ledger.until_down() => return Ok(Some(down.to_string())),
                 _ = hup.recv() => match running.state.reload() {
-                    Ok(revision) => tracing::info!(revision, "configuration reloaded"),
+                    Ok(done) => tracing::info!(revision = done.revision, "configuration reloaded"),
                     Err(problem) => tracing::error!("the configuration was not reloaded, the old one stays: {problem}"),
                 },
             }

@@ -1,8 +1,10 @@
 //! Stories of retries, circuits and several credentials, judged by what the fake provider received and billed.
 
-use crate::house::{House, OTHER_SECRET, UPSTREAM_SECRET, asking, chat, nanos, priced};
+use crate::house::reqwest_lite::Answer;
+use crate::house::{Hand, House, OTHER_SECRET, UPSTREAM_SECRET, asking, chat, nanos, priced};
 use bursar_mock::{Rule, Script};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const DAILY: &str = "[[budgets]]\nname = \"daily\"\nlimit = \"1 USD\"\nperiod = \"day\"\n";
 
@@ -156,5 +158,142 @@ async fn the_limits_of_a_credential_hold() {
     }
     assert_eq!(statuses, [200, 200, 200, 200, 200, 200, 503]);
     assert_eq!(asked(&house), (3, 3));
+    agrees(&house).await;
+}
+
+/// Asks the same so many times at once.
+async fn at_once(house: &Arc<House>, count: usize, body: &Value) -> Vec<Answer> {
+    let one = |_| {
+        let (house, body) = (Arc::clone(house), body.clone());
+        tokio::spawn(async move { house.chat(&body).await })
+    };
+    let asking: Vec<_> = (0..count).map(one).collect();
+    let mut answers = Vec::new();
+    for asked in asking {
+        answers.push(asked.await.unwrap());
+    }
+    answers
+}
+
+/// Moves the clock, and waits until the state of kill switches is known again: after half a minute in one step it is not.
+async fn step(house: &House, clock: &Hand, to: &str) {
+    clock.set(to);
+    let url = format!("{}/readyz", house.base);
+    for _ in 0..1_500 {
+        if house.http.send("GET", &url, &[], Vec::new()).await.unwrap().status == 200 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("not ready at {to}");
+}
+
+/// How many circuits of a provider are open, as `/metrics` says.
+async fn open(house: &House, provider: &str) -> String {
+    let url = format!("{}/metrics", house.base);
+    let answer = house.http.send("GET", &url, &[], Vec::new()).await.unwrap();
+    let text = String::from_utf8_lossy(&answer.body).into_owned();
+    let name = format!("bursar_circuits_open{{provider=\"{provider}\"}} ");
+    text.lines().find_map(|line| line.strip_prefix(&name)).unwrap_or("0").to_owned()
+}
+
+/// An open circuit lets a trickle of probes through when its time is up: it opens again for twice as long where they fail, and
+/// closes once enough of them went well.
+///
+/// Rules: S2-21.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_circuit_is_half_open_until_its_probes_have_decided() {
+    let clock = Hand::at("2026-04-10T12:00:00Z");
+    let house = Arc::new(House::at(&clock, priced(), DAILY).await);
+    let fail = asking("status=500", false);
+    while open(&house, "fake").await == "0" {
+        house.chat(&fail).await;
+    }
+    // Failing probes: it opens again, for a minute now.
+    step(&house, &clock, "2026-04-10T12:00:31Z").await;
+    let before = house.mock.received();
+    for _ in 0..20 {
+        assert_ne!(house.chat(&fail).await.status, 200);
+        if open(&house, "fake").await != "0" {
+            break;
+        }
+    }
+    assert!(house.mock.received() - before >= 2, "one that fails may be bad luck");
+    let no = house.chat(&chat(5, false)).await;
+    assert_eq!((no.status, no.json()["bursar"]["code"].as_str()), (503, Some("E-ROUTE-001")));
+    step(&house, &clock, "2026-04-10T12:01:20Z").await;
+    assert_eq!(house.chat(&chat(5, false)).await.status, 503, "half a minute is not enough any more");
+
+    // Two probes at once and no more, however many ask.
+    step(&house, &clock, "2026-04-10T12:01:32Z").await;
+    let before = house.mock.received();
+    let slow = asking("out=5 in=10 latency_ms=1500", false);
+    let (a, b) = (house.chat(&slow), house.chat(&slow));
+    let others = async {
+        while house.mock.received() < before + 2 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        for _ in 0..4 {
+            let no = house.chat(&chat(5, false)).await;
+            assert_eq!((no.status, no.json()["bursar"]["code"].as_str()), (503, Some("E-ROUTE-001")));
+        }
+        assert_eq!(house.mock.received(), before + 2);
+    };
+    let (a, b, ()) = tokio::join!(a, b, others);
+    assert_eq!((a.status, b.status), (200, 200));
+    // The third that goes well closes it: everybody passes again.
+    assert_eq!(house.chat(&chat(5, false)).await.status, 200);
+    let crowd = at_once(&house, 8, &slow).await;
+    assert!(crowd.iter().all(|answer| answer.status == 200), "it is closed");
+    assert_eq!(open(&house, "fake").await, "0");
+    agrees(&house).await;
+}
+
+/// A provider that answers 429 to a crowd gets as many at once as it bore, and the rest goes elsewhere; good answers raise it.
+///
+/// Rules: S2-21.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_that_meets_429_becomes_as_small_as_the_provider_bears() {
+    let clock = Hand::at("2026-04-10T12:00:00Z");
+    let at = |provider: &str| {
+        format!(
+            "{{ provider = \"{provider}\", model = \"small\", price = {{ input = \"1\", output = \"2\", context = 200000, max_output = 4096 }} }}"
+        )
+    };
+    let config = format!(
+        "{DAILY}[providers.spare]\nfamily = \"openai\"\nbase_url = \"{{fake}}\"\nprices = \"fake\"\n\
+         credential = {{ env = \"OTHER_KEY\" }}\n[models.\"two\"]\ndeployments = [{}, {}]\n",
+        at("fake"),
+        at("spare")
+    );
+    let limited = Rule { credential: Some(UPSTREAM_SECRET.into()), ..Rule::model("small") }
+        .between(1, 8)
+        .then("status=429 retry_after=20 latency_ms=1000");
+    let house = Arc::new(House::at(&clock, priced().rule(limited).unwrap(), &config).await);
+    let crowd = async |count: usize| {
+        let answers = at_once(&house, count, &to_two("out=5 in=10 latency_ms=1500")).await;
+        assert!(answers.iter().all(|answer| answer.status == 200), "everybody is served, here or there");
+        answers
+    };
+    crowd(8).await;
+    let first = asked(&house);
+    assert_eq!(first.0, 8, "all of the first crowd met a 429");
+    // The time that it asked for is over; how many at once it bore is remembered.
+    step(&house, &clock, "2026-04-10T12:00:30Z").await;
+    let answers = crowd(8).await;
+    let second = asked(&house);
+    let (here, there) = (second.0 - first.0, second.1 - first.1);
+    assert!((2..=6).contains(&here) && here + there == 8, "{here} here and {there} there");
+    let moved: Vec<&str> = answers.iter().map(|answer| answer.header("x-bursar-fallback")).collect();
+    let told = moved.iter().filter(|told| told.contains("fake") && told.contains("concurrency")).count();
+    assert_eq!(told, there, "{moved:?}");
+    // As many good answers as may be in flight, and one more may.
+    for _ in 0..3 {
+        crowd(here).await;
+    }
+    let before = asked(&house);
+    crowd(8).await;
+    let after = asked(&house).0 - before.0;
+    assert!(after > here, "{after} after {here}");
     agrees(&house).await;
 }

@@ -39,6 +39,7 @@ mod receivers;
 mod recorded;
 mod recounted;
 mod refusals;
+mod reloads;
 mod repeats;
 mod reports;
 mod reprice;

@@ -128,6 +128,12 @@ async fn a_clients_trace_goes_on_to_the_provider_and_into_the_record() {
     assert_eq!(received.header("tracestate"), "vendor=opaque");
     let record = house.record(answer.header("x-bursar-request-id")).await;
     assert_eq!(record["trace_id"], "0af7651916cd43dd8448eb211c80319c");
+    let mut explain = std::process::Command::new(env!("CARGO_BIN_EXE_bursar"));
+    explain.args(["explain", answer.header("x-bursar-request-id"), "--url", &house.base]);
+    let explained =
+        explain.env("BURSAR_ADMIN_TOKEN", house.token()).env("NO_COLOR", "1").output().expect("it runs");
+    let explained = String::from_utf8_lossy(&explained.stdout).into_owned();
+    assert!(explained.contains("\nTrace 0af7651916cd43dd8448eb211c80319c.\n"), "{explained}");
 }
 
 /// Without a trace that counts one begins here, with the request's own id; the state of another is not passed on.

@@ -43,9 +43,10 @@ pub(super) struct Comparison {
 /// Compares every line. Lines without a request id are summed by day, provider and model first.
 pub(super) fn compare(billed: &[Billed], records: &[Value], tolerance: i128) -> Vec<Comparison> {
     let mut compared = Vec::new();
-    let mut by_id: BTreeMap<String, i128> = BTreeMap::new();
+    let mut by_id: BTreeMap<String, BTreeMap<String, i128>> = BTreeMap::new();
     for record in records {
-        *by_id.entry(at(record, "upstream_request_id")).or_default() += charged(record);
+        let of_provider = by_id.entry(at(record, "upstream_request_id")).or_default();
+        *of_provider.entry(attribute(record, "provider")).or_default() += charged(record);
     }
     let mut sums: BTreeMap<(String, String, String), i128> = BTreeMap::new();
     for row in billed {
@@ -53,14 +54,15 @@ pub(super) fn compare(billed: &[Billed], records: &[Value], tolerance: i128) -> 
             *sums.entry((row.day.clone(), row.provider.clone(), row.model.clone())).or_default() += row.pico;
             continue;
         };
+        let recorded = by_id.get(id).and_then(|of| of_provider(of, &row.provider));
         compared.push(Comparison {
-            verdict: verdict(row.pico, by_id.get(id).copied(), tolerance),
+            verdict: verdict(row.pico, recorded, tolerance),
             upstream_request_id: Some(id.clone()),
             day: row.day.clone(),
             provider: row.provider.clone(),
             model: row.model.clone(),
             billed: Some(row.pico),
-            recorded: by_id.get(id).copied(),
+            recorded,
         });
     }
     for ((day, provider, model), pico) in sums {
@@ -114,14 +116,27 @@ fn charged(record: &Value) -> i128 {
     decimal::parse(&at(record, "list_cost"), PICO_PLACES).unwrap_or(0)
 }
 
-fn is_meant(record: &Value, day: &str, provider: &str, model: &str) -> bool {
-    let attribute = |name: &str| match at(record, name).as_str() {
+/// What was recorded under one request id at the provider of the bill. Two providers may give the same id; where only one did,
+/// it is meant, whatever the configuration calls it.
+fn of_provider(recorded: &BTreeMap<String, i128>, provider: &str) -> Option<i128> {
+    match recorded.get(provider) {
+        Some(own) => Some(*own),
+        None if recorded.len() == 1 || provider.is_empty() => Some(recorded.values().sum()),
+        None => None,
+    }
+}
+
+fn attribute(record: &Value, name: &str) -> String {
+    match at(record, name).as_str() {
         "" => record.get("attributes").map(|attributes| at(attributes, name)).unwrap_or_default(),
         some => some.to_owned(),
-    };
-    let names = [attribute("served_model"), attribute("model"), at(record, "answered_model")];
+    }
+}
+
+fn is_meant(record: &Value, day: &str, provider: &str, model: &str) -> bool {
+    let names = [attribute(record, "served_model"), attribute(record, "model"), at(record, "answered_model")];
     at(record, "created_at").starts_with(day)
-        && (provider.is_empty() || attribute("provider") == provider)
+        && (provider.is_empty() || attribute(record, "provider") == provider)
         && (model.is_empty() || names.iter().any(|name| name == model))
 }
 

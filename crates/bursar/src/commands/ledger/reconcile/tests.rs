@@ -95,3 +95,23 @@ fn small_differences_that_lean_one_way_show_by_model_and_day() {
         [(["2026-11-01", "openai", "gpt-4o"], expected)]
     );
 }
+
+#[test]
+fn the_same_id_of_two_providers_is_told_apart() {
+    let record = |provider: &str, cost: &str| {
+        json!({ "upstream_request_id": "req-1", "created_at": "2026-11-01T10:00:00Z", "list_cost": cost,
+                "attributes": { "provider": provider, "model": "m" } })
+    };
+    let both = [record("openai", "0.10"), record("azure", "0.20")];
+    let tenth = 100_000_000_000;
+    let bill = |provider: &str, pico: i128| line(Some("req-1"), provider, "m", "2026-11-01", pico);
+    let verdicts = |rows: &[Billed], records: &[serde_json::Value]| {
+        compare(rows, records, 0).iter().map(|row| row.verdict).collect::<Vec<_>>()
+    };
+    let lines = [bill("openai", tenth), bill("azure", 2 * tenth), bill("azure", tenth), bill("other", tenth)];
+    let expected = [Verdict::Matched, Verdict::Matched, Verdict::Differing, Verdict::Missing];
+    assert_eq!(verdicts(&lines, &both), expected);
+    // A bill that names nobody means whoever answered; one that knows the provider by another name means the only one.
+    assert_eq!(verdicts(&[bill("", 3 * tenth)], &both), [Verdict::Matched]);
+    assert_eq!(verdicts(&[bill("the vendor", tenth)], &both[..1]), [Verdict::Matched]);
+}
