@@ -194,6 +194,73 @@ async fn an_answer_in_an_encoding_that_cannot_be_read_is_charged_at_the_most_it_
     }
 }
 
+/// A house whose model is served at `address`, by a provider that states no usage.
+async fn silent(model: &str, address: std::net::SocketAddr) -> House {
+    let text = format!(
+        "[providers.silent]\nfamily = \"openai\"\nbase_url = \"http://{address}/v1\"\ncredential = \"none\"\n\
+         [models.\"{model}\"]\ndeployments = [{{ provider = \"silent\", price = {{ input = \"1\", output = \"2\", context = 10000, max_output = 1000 }} }}]\n{DAILY}"
+    );
+    House::with(priced(), &text).await
+}
+
+/// Asks until what was not stated is counted by the tokenizer: it is read when it was missed once. The last record.
+async fn counted(house: &House, body: &Value) -> Value {
+    for number in 1..500 {
+        let answer = house.chat(body).await;
+        let record = house.record(answer.header("x-bursar-request-id")).await;
+        assert_eq!((answer.status, &record["estimated"]), (200, &json!(true)), "{record}");
+        if record["notes"].to_string().contains("o200k_base") {
+            return record;
+        }
+        // Before that bytes decide, which is never less.
+        assert!(record["notes"].to_string().contains("the output by bytes"), "{record}");
+        assert!(record["usage"]["output"].as_u64() >= Some(44), "{number}: {record}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the vocabulary was never read");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn text_and_prompt_that_no_usage_states_are_counted_where_the_tokenizer_is_public() {
+    let pangram = "The quick brown fox jumps over the lazy dog.";
+    let plain: &'static str = Box::leak(
+        json!({"model": "gpt-4o-2024-08-06", "choices": [{"index": 0, "finish_reason": "stop", "message": {"content": pangram}}]})
+            .to_string()
+            .into_boxed_str(),
+    );
+    let event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"The quick brown fox jumps over the lazy dog.\"}}]}\n\n";
+    for (stream, kind, bytes, output) in [
+        // Ten tokens, sixteen that may stand around them, and what is billed after a disconnect.
+        (false, "application/json", plain, 10 + 16),
+        (true, "text/event-stream", event, 10 + 16 + 64),
+    ] {
+        let house = silent("gpt-4o", encoding("identity", kind, bytes.as_bytes()).await).await;
+        let mut body = chat(5, stream);
+        (body["model"], body["max_tokens"]) = (json!("gpt-4o"), json!(500));
+        let record = counted(&house, &body).await;
+        // What the message says, three for the message, one for the role, three before the answer.
+        let said = body["messages"][0]["content"].as_str().unwrap();
+        let said = bursar_wire::Tokenizer::O200k.count(said).expect("the vocabulary was read");
+        let usage = &record["usage"];
+        assert_eq!((&usage["input"], &usage["output"]), (&json!(said + 7), &json!(output)), "{record}");
+        let notes = record["notes"].to_string();
+        assert!(notes.contains("estimated: the prompt by o200k_base, the output by o200k_base"), "{notes}");
+    }
+}
+
+/// A model that thinks unseen is charged for more than its text shows: bytes stay.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tokenizer_is_not_trusted_with_what_a_model_thinks_unseen() {
+    let plain = br#"{"model":"gpt-5","choices":[{"index":0,"finish_reason":"stop","message":{"content":"The quick brown fox"}}]}"#;
+    let house = silent("gpt-5", encoding("identity", "application/json", plain).await).await;
+    let mut body = chat(5, false);
+    (body["model"], body["max_tokens"]) = (json!("gpt-5"), json!(500));
+    let answer = house.chat(&body).await;
+    let record = house.record(answer.header("x-bursar-request-id")).await;
+    assert!(record["notes"].to_string().contains("the output by bytes"), "{record}");
+    assert_eq!(record["usage"]["output"], "The quick brown fox".len(), "{record}");
+}
+
 /// Rules: S3-17.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_cannot_be_reached_costs_nothing() {
