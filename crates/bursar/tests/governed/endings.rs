@@ -120,6 +120,16 @@ async fn an_answer_that_a_provider_encodes_unasked_is_metered_all_the_same() {
 
 /// A provider that answers every request with these bytes, in an encoding that Bursar asked nobody for.
 async fn encoding(encoding: &'static str, kind: &'static str, body: &'static [u8]) -> std::net::SocketAddr {
+    answering("200 OK", encoding, kind, body).await
+}
+
+/// The same with a status of its own.
+async fn answering(
+    status: &'static str,
+    encoding: &'static str,
+    kind: &'static str,
+    body: &'static [u8],
+) -> std::net::SocketAddr {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -129,7 +139,7 @@ async fn encoding(encoding: &'static str, kind: &'static str, body: &'static [u8
             let mut asked = Vec::new();
             while !asked.ends_with(b"}") && stream.read_buf(&mut asked).await.unwrap_or(0) > 0 {}
             let head = format!(
-                "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-encoding: {encoding}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-encoding: {encoding}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
                 body.len()
             );
             let _ = stream.write_all(&[head.as_bytes(), body].concat()).await;
@@ -191,6 +201,30 @@ async fn an_answer_in_an_encoding_that_cannot_be_read_is_charged_at_the_most_it_
         let window = house.settled("daily").await;
         assert_eq!(window["suspense"], "0");
         assert!(nanos(&window["settled"]) >= 2 * 77 * 1_000, "{window}");
+    }
+}
+
+/// A complete error costs nothing, unless it says itself what it used: then that is the bill, however the request ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_body_is_read_for_whether_it_was_billed() {
+    let plain: &[u8] = br#"{"error":{"message":"no tool of that name","type":"invalid_request_error"}}"#;
+    let billed: &[u8] = br#"{"error":{"message":"failed while generating","type":"server_error"},"usage":{"prompt_tokens":10,"completion_tokens":24,"total_tokens":34}}"#;
+    for (body, settled, usage) in [(plain, 0, json!(null)), (billed, 58_000, json!(24))] {
+        for stream in [false, true] {
+            let house =
+                packing(answering("400 Bad Request", "identity", "application/json", body).await).await;
+            let answer = house.chat(&packed(stream)).await;
+            assert_eq!((answer.status, &answer.body[..]), (400, body), "unchanged");
+            let record = house.latest(1).await;
+            assert_eq!(
+                (&record["status"], &record["estimated"]),
+                (&json!("failed"), &json!(false)),
+                "{record}"
+            );
+            assert_eq!(record["usage"]["output"], usage, "{record}");
+            let window = house.settled("daily").await;
+            assert_eq!((nanos(&window["settled"]), &window["suspense"]), (settled, &json!("0")), "{window}");
+        }
     }
 }
 

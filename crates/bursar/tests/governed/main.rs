@@ -54,6 +54,7 @@ mod stop_time;
 mod stops;
 mod surfaces;
 mod throttle;
+mod too_large;
 mod traces;
 mod upstream_tls;
 mod vectors;
