@@ -5,7 +5,7 @@
 
 use bursar_fuzz::repair_block;
 use bursar_store::disk::simulated::Ending;
-use bursar_store::disk::{Disk, SimulatedDisk};
+use bursar_store::disk::SimulatedDisk;
 use bursar_store::journal::{Batch, Durability, Journal, SegmentOptions, Start, inspect, recover};
 use libfuzzer_sys::fuzz_target;
 use std::sync::Arc;

@@ -9,12 +9,20 @@ use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
+const WITHOUT_VALUE: [&str; 3] =
+    ["number out of range", "lone leading surrogate in hex escape", "unexpected end of hex escape"];
+
 fuzz_target!(|data: &[u8]| {
     let Some((choice, body)) = data.split_first() else { return };
     let format = ApiFormat::ALL[usize::from(choice % 10)];
     let route = SpendRoute::of(format, Some("in-the-path"));
     let Ok(facts) = read_facts(&route, body) else { return };
-    let document: Value = serde_json::from_slice(body).expect("facts were read off what is not JSON");
+    let document: Value = match serde_json::from_slice(body) {
+        Ok(document) => document,
+        // A number beyond a double and half of a surrogate pair are grammar, but have no value to compare.
+        Err(refusal) if WITHOUT_VALUE.iter().any(|why| refusal.to_string().starts_with(why)) => return,
+        Err(refusal) => panic!("facts were read off what is not JSON: {refusal}"),
+    };
     agrees(&facts, &document);
     let mut splices = vec![];
     if document.get("model").is_some() {

@@ -68,6 +68,9 @@ const fn delete(path: &'static str, roles: &'static [Role], about: About) -> Rul
 /// Paths are those of the OpenAPI document, below `/admin/v1`.
 const TABLE: &[Rule] = &[
     get("/alerts", VIEWERS, About::Platform),
+    get("/alerts/secrets", VIEWERS, About::Platform),
+    post("/alerts/secrets", NOBODY_ELSE, About::Platform),
+    delete("/alerts/secrets/{name}", NOBODY_ELSE, About::Platform),
     post("/alerts/test", NOBODY_ELSE, About::Platform),
     get("/audit", VIEWERS, About::Platform),
     post("/backups", NOBODY_ELSE, About::Platform),

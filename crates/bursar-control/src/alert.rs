@@ -6,10 +6,12 @@
 mod channel;
 mod desk;
 mod entries;
+mod farewell;
 mod limits;
 mod mail;
 mod payload;
 mod refusals;
+mod sealed;
 mod send;
 mod sources;
 mod text;
@@ -23,6 +25,7 @@ pub use send::SecretText;
 pub(crate) use desk::test_channel;
 pub(crate) use entries::of_entries;
 pub(crate) use refusals::Refusals;
+pub(crate) use sealed::{HOLDER as SECRETS_HOLDER, purpose as secret_purpose};
 pub(crate) use text::sample;
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The routes of `/admin/v1` and the OpenAPI document that is generated from them.
 
+mod alert_secrets;
 mod alerts;
 mod audit;
 mod backups;
@@ -89,6 +90,7 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(backups::routes())
         .merge(reload::routes())
         .merge(alerts::routes())
+        .merge(alert_secrets::routes())
         .merge(audit::routes())
         .merge(tokens::routes());
     let mut all =

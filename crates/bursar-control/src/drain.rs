@@ -1,7 +1,9 @@
 //! Draining: the journal's entries become records, roll-ups and totals of keys, exactly once and in order.
 
+mod own;
 mod suspense;
 
+use self::own::own_records;
 use self::suspense::{after_suspense, given_up};
 use crate::alert::of_entries;
 use crate::feed::Feed;
@@ -109,7 +111,7 @@ impl Drainer {
         if !waiting.is_empty() {
             self.records.put(&waiting)?;
             if let Some(feed) = &self.feed {
-                feed.push(&waiting);
+                feed.push(waiting.into_iter().map(Arc::new));
             }
         }
         self.note_refusals()?;
@@ -124,8 +126,8 @@ impl Drainer {
         let full = drained.entries.len() >= BATCH;
         let mut batch = Vec::new();
         let mut totals: BTreeMap<KeyId, KeyUse> = BTreeMap::new();
-        for (seq, entry) in &drained.entries {
-            if let Some(record) = self.record_of(entry, &batch)? {
+        for ((seq, entry), own) in drained.entries.iter().zip(own_records(&drained.entries)) {
+            if let Some(record) = self.record_of(entry, own, &batch)? {
                 if let Entry::Settled(_) = entry
                     && *seq > self.counted
                 {
@@ -140,7 +142,7 @@ impl Drainer {
         // Before the records: what is drained once is not looked at again.
         self.note_alerts(&drained)?;
         self.records.drain(&batch, drained.upto)?;
-        self.tell(&drained, &batch);
+        self.tell(&drained, batch);
         let totals: Vec<KeyUse> = totals.into_values().collect();
         let shadows = shadow::of_entries(&self.ledger, &drained.entries, self.counted);
         self.settings.add_totals(&totals, &shadows, drained.upto.number())?;
@@ -155,9 +157,9 @@ impl Drainer {
         Ok(full)
     }
 
-    fn tell(&self, drained: &Drained, batch: &[(Seq, Record)]) {
+    fn tell(&self, drained: &Drained, batch: Vec<(Seq, Arc<Record>)>) {
         if let Some(feed) = &self.feed {
-            feed.push(batch.iter().map(|(_, record)| record));
+            feed.push(batch.into_iter().map(|(_, record)| record));
         }
         let Some(metrics) = &self.metrics else { return };
         for (_, entry) in &drained.entries {
@@ -184,7 +186,7 @@ impl Drainer {
     }
 
     /// Of records that are switched off those that began before, so that none stays open for ever.
-    fn known_before(&self, batch: Vec<(Seq, Record)>) -> Result<Vec<(Seq, Record)>, DrainError> {
+    fn known_before(&self, batch: Vec<(Seq, Arc<Record>)>) -> Result<Vec<(Seq, Arc<Record>)>, DrainError> {
         let mut known = Vec::new();
         for (seq, record) in batch {
             if self.records.get(record.id)?.is_some() {
@@ -219,23 +221,19 @@ impl Drainer {
         Ok(())
     }
 
-    /// The record that an entry carries or changes.
-    fn record_of(&self, entry: &Entry, batch: &[(Seq, Record)]) -> Result<Option<Record>, DrainError> {
-        let own = |bytes: &[u8]| match Record::decode(bytes) {
-            Ok(record) => Some(record),
-            Err(error) => {
-                if !bytes.is_empty() {
-                    tracing::error!(%error, "a journal entry carries no readable record");
-                }
-                None
-            }
-        };
+    /// The record that an entry carries, `own`, or changes.
+    fn record_of(
+        &self,
+        entry: &Entry,
+        own: Option<Arc<Record>>,
+        batch: &[(Seq, Arc<Record>)],
+    ) -> Result<Option<Arc<Record>>, DrainError> {
         Ok(match entry {
-            Entry::Reserved(reserved) => own(&reserved.record),
-            Entry::Settled(settled) => match own(&settled.record) {
+            Entry::Reserved(_) | Entry::Released { .. } => own,
+            Entry::Settled(settled) => match own {
                 Some(record) if settled.from == State::Suspense => {
                     let known = self.newest(batch, record.id)?;
-                    Some(after_suspense(known.as_ref(), record))
+                    Some(Arc::new(after_suspense(known.as_ref(), Arc::unwrap_or_clone(record))))
                 }
                 Some(record) => Some(record),
                 // Late truth without a record of its own: the amounts change, the rest stays.
@@ -247,7 +245,7 @@ impl Drainer {
                     }
                 })?,
             },
-            Entry::Suspended { id, at, cause, record, .. } => match own(record) {
+            Entry::Suspended { id, at, cause, .. } => match own {
                 Some(record) => Some(record),
                 None => self.corrected(batch, id.request, *at, |record| given_up(record, *cause))?,
             },
@@ -255,7 +253,6 @@ impl Drainer {
                 record.charge = bursar_core::Charge::ZERO;
                 record.notes.push(format!("forgiven by {}: {}", audit.actor, audit.reason));
             })?,
-            Entry::Released { record, .. } => own(record),
             Entry::Opened(_)
             | Entry::Extended { .. }
             | Entry::Progressed { .. }
@@ -271,9 +268,9 @@ impl Drainer {
     }
 
     /// The newest state of a record, in this batch or in the files.
-    fn newest(&self, batch: &[(Seq, Record)], id: RequestId) -> Result<Option<Record>, DrainError> {
+    fn newest(&self, batch: &[(Seq, Arc<Record>)], id: RequestId) -> Result<Option<Record>, DrainError> {
         match batch.iter().rev().find(|(_, record)| record.id == id) {
-            Some((_, record)) => Ok(Some(record.clone())),
+            Some((_, record)) => Ok(Some(Record::clone(record))),
             None => Ok(self.records.get(id)?),
         }
     }
@@ -281,11 +278,11 @@ impl Drainer {
     /// The newest state of a record with a change.
     fn corrected(
         &self,
-        batch: &[(Seq, Record)],
+        batch: &[(Seq, Arc<Record>)],
         id: RequestId,
         at: Timestamp,
         change: impl FnOnce(&mut Record),
-    ) -> Result<Option<Record>, DrainError> {
+    ) -> Result<Option<Arc<Record>>, DrainError> {
         Ok(self.newest(batch, id)?.map(|mut record| {
             change(&mut record);
             record.progressed_at = record.progressed_at.max(at);
@@ -293,7 +290,7 @@ impl Drainer {
             if !record.status.is_final() {
                 record.status = Status::Failed;
             }
-            record
+            Arc::new(record)
         }))
     }
 }

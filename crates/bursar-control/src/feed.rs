@@ -57,14 +57,14 @@ impl Feed {
         }
     }
     /// Takes records that were drained: those of requests that ended.
-    pub(crate) fn push<'r>(&self, records: impl IntoIterator<Item = &'r Record>) {
+    pub(crate) fn push(&self, records: impl IntoIterator<Item = Arc<Record>>) {
         let mut kept = self.kept.lock();
         let before = kept.next;
         for record in records.into_iter().filter(|record| record.status.is_final()) {
             if kept.records.len() >= KEPT_MAX {
                 kept.records.pop_front();
             }
-            kept.records.push_back(Arc::new(record.clone()));
+            kept.records.push_back(record);
             kept.next += 1;
         }
         let rings = kept.next > before;
@@ -147,7 +147,10 @@ mod tests {
     use bursar_core::{Attributes, RequestId, Timestamp};
     use bursar_store::records::Status;
 
-    fn record(number: u128) -> Record {
+    fn record(number: u128) -> Arc<Record> {
+        Arc::new(ended(number))
+    }
+    fn ended(number: u128) -> Record {
         let at = Timestamp::from_micros(0);
         let mut record = Record::new(RequestId::from_u128(number), at, Attributes::new());
         record.status = Status::Completed;
@@ -160,11 +163,11 @@ mod tests {
     #[test]
     fn a_reader_gets_what_ended_since_and_nothing_twice() {
         let feed = Feed::new(7);
-        feed.push([&record(1)]);
+        feed.push([record(1)]);
         let first = feed.read(None, 10, |_| true);
         assert_eq!(numbers(&first), [], "a reader begins now");
-        let pending = Record { status: Status::Pending, ..record(9) };
-        feed.push([&record(2), &pending, &record(3), &record(4)]);
+        let pending = Arc::new(Record { status: Status::Pending, ..ended(9) });
+        feed.push([record(2), pending, record(3), record(4)]);
         let second = feed.read(Some(&first.cursor), 2, |record| record.id.as_u128() != 2);
         assert_eq!((numbers(&second), second.missed, second.restarted), (vec![3, 4], 0, false));
         let third = feed.read(Some(&second.cursor), 2, |_| true);
@@ -177,11 +180,11 @@ mod tests {
         let feed = Feed::new(7);
         let cursor = feed.read(None, 1, |_| true).cursor;
         let many = u128::try_from(KEPT_MAX).unwrap() + 5;
-        feed.push(&(1..=many).map(record).collect::<Vec<_>>());
+        feed.push((1..=many).map(record));
         let late = feed.read(Some(&cursor), 1, |_| true);
         assert_eq!((late.missed, numbers(&late)), (5, vec![6]));
         let other = Feed::new(8);
-        other.push([&record(1)]);
+        other.push([record(1)]);
         let read = other.read(Some(&cursor), 10, |_| true);
         assert_eq!((read.restarted, numbers(&read)), (true, vec![1]));
         assert!(other.read(Some("nonsense"), 10, |_| true).restarted);

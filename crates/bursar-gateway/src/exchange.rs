@@ -73,19 +73,21 @@ pub async fn handle(worker: Arc<Worker>, request: Request<Incoming>) -> Result<A
         return Ok(answer::text(StatusCode::NOT_FOUND, message));
     }
     if controls {
-        return Ok(control(&worker, parts, body).await);
+        return Ok(Box::pin(control(&worker, parts, body)).await);
     }
     let found = route(parts.method.as_str(), parts.uri.path(), parts.uri.query());
+    // Boxed: a connection keeps the room of its largest future for as long as it is open, and a stream is open for long after
+    // its head went out.
     Ok(match found {
-        Route::Spend(route) => spend(worker, route, parts, body).await,
-        Route::CountTokens(route) => count_tokens(&worker, &route, parts, body).await,
+        Route::Spend(route) => Box::pin(spend(worker, route, parts, body)).await,
+        Route::CountTokens(route) => Box::pin(count_tokens(&worker, &route, parts, body)).await,
         Route::Models(route) => models::answer(&worker.gateway, &route, &parts),
         Route::Root => {
             answer::text(StatusCode::OK, "Bursar is running. Point your client's base URL here.\n")
         }
         Route::Unmetered { surface } => {
             let format = format_of(&parts);
-            declared::answer(worker, surface, format, parts, body).await
+            Box::pin(declared::answer(worker, surface, format, parts, body)).await
         }
         Route::BadQuery(error) => {
             let message = error.to_string();

@@ -18,8 +18,11 @@ pub struct RateLimit {
 }
 
 /// The headers that say so: OpenAI's `x-ratelimit-limit-requests` and the like (durations as Go writes them), Anthropic's
-/// `anthropic-ratelimit-requests-limit` and the like (RFC 3339). Gemini and Ollama document none and get OpenAI's. No
-/// format has a header for money.
+/// `anthropic-ratelimit-requests-limit` and the like (RFC 3339). No format has a header for money.
+///
+/// Gemini and Ollama send no such headers (read 2026-11). Gemini says how long to wait in its error's `RetryInfo`, Ollama by
+/// status alone: a refusal in their formats says it so. Beside that they get OpenAI's, which proxies and generic clients in
+/// front of them read and their own pass over.
 #[must_use]
 pub fn rate_limit_headers(format: ApiFormat, limits: &[RateLimit]) -> Vec<(&'static str, String)> {
     let anthropic = match format.family() {
@@ -95,6 +98,9 @@ mod tests {
                 "x-ratelimit-reset-tokens: 999ms"
             ]
         );
+        for format in [ApiFormat::OpenAiResponses, ApiFormat::GeminiGenerate, ApiFormat::OllamaChat] {
+            assert_eq!(told(format), told(ApiFormat::OpenAiChat));
+        }
         assert_eq!(
             told(ApiFormat::AnthropicMessages)[..3],
             [

@@ -1,6 +1,7 @@
 //! The desk: looks at the sources, gives each alert its deliveries, and tries them, every channel by itself.
 
 use super::channel::Channel;
+use super::farewell::Farewell;
 use super::limits::{BACK_OFF_FIRST_MS, BACK_OFF_MAX_MS, DIGEST_MAX, DRAIN, ROWS, SLOW_S, TICK};
 use super::send::{Courier, SendError};
 use super::sources::{self, SourceError};
@@ -36,6 +37,10 @@ impl AlertDesk {
     pub fn set_channels(&self, channels: Vec<Channel>) {
         self.channels.store(Arc::new(channels.into_iter().map(Arc::new).collect()));
     }
+    /// Takes a channel to speak to it; whether nobody else does.
+    pub(super) fn take(&self, name: &str) -> bool {
+        self.busy.lock().insert(name.to_owned())
+    }
     pub(crate) fn channels(&self) -> Arc<Vec<Arc<Channel>>> {
         self.channels.load_full()
     }
@@ -51,10 +56,12 @@ pub async fn deliver_alerts(state: Arc<State>, mut stopped: watch::Receiver<bool
         }
     };
     let tasks = TaskTracker::new();
+    let mut last = Farewell::default();
     loop {
         look(&state);
+        last.begin(&state, &courier);
         for channel in state.alerts.channels().iter() {
-            if state.alerts.busy.lock().insert(channel.name.clone()) {
+            if state.alerts.take(&channel.name) {
                 let (state, channel, courier) = (Arc::clone(&state), Arc::clone(channel), courier.clone());
                 tasks.spawn(async move {
                     tell(&state, &channel, &courier).await;
@@ -71,12 +78,30 @@ pub async fn deliver_alerts(state: Arc<State>, mut stopped: watch::Receiver<bool
     if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
         tracing::warn!("alerts under way were cut; they are sent again at the next start");
     }
+    last.end(&state, &courier).await;
 }
 
 /// Tells one channel something made up, at once; the problem where it does not take it.
-pub(crate) async fn test_channel(channel: &Channel, alert: Alert, now: Timestamp) -> Result<(), String> {
+pub(crate) async fn test_channel(
+    state: &State,
+    channel: &Channel,
+    alert: Alert,
+    now: Timestamp,
+) -> Result<(), String> {
     let courier = Courier::new().map_err(|error| error.to_string())?;
-    courier.send(channel, &[alert], now).await.map_err(|error| error.problem)
+    send(state, channel, &courier, &[alert], now).await.map_err(|error| error.problem)
+}
+
+/// One try, with the channel's secrets as they are now.
+pub(super) async fn send(
+    state: &State,
+    channel: &Channel,
+    courier: &Courier,
+    alerts: &[Alert],
+    now: Timestamp,
+) -> Result<(), SendError> {
+    let channel = channel.unsealed(state).map_err(SendError::new)?;
+    courier.send(&channel, alerts, now).await
 }
 
 /// Brings what happened into the outbox, and the outbox to the channels. Fails open: it is tried again.
@@ -114,7 +139,7 @@ fn slowly(state: &State, looked: &mut Looked, now: Timestamp) -> Result<(), Sour
 }
 
 /// Gives new alerts their deliveries, and gives up those of channels that are gone.
-fn plan(state: &State, now: Timestamp) -> Result<(), SettingsError> {
+pub(super) fn plan(state: &State, now: Timestamp) -> Result<(), SettingsError> {
     let channels = state.alerts.channels();
     loop {
         let after = state.settings.alert_cursor(AlertSource::Channels)?;
@@ -146,7 +171,7 @@ fn plan(state: &State, now: Timestamp) -> Result<(), SettingsError> {
 }
 
 /// Sends what is due until nothing is.
-async fn tell(state: &State, channel: &Channel, courier: &Courier) {
+pub(super) async fn tell(state: &State, channel: &Channel, courier: &Courier) {
     loop {
         let now = state.now();
         let found = state.settings.pending_deliveries(&channel.name, channel.is_quiet(now), DIGEST_MAX);
@@ -161,7 +186,7 @@ async fn tell(state: &State, channel: &Channel, courier: &Courier) {
         if alerts.is_empty() {
             return;
         }
-        let sent = courier.send(channel, &alerts, now).await;
+        let sent = send(state, channel, courier, &alerts, now).await;
         let tried = outcome(channel, &alerts, attempts, sent, state.now());
         state.metrics.alert(&channel.name, &tried, alerts.len());
         let ids: Vec<i64> = alerts.iter().map(|alert| alert.id).collect();

@@ -24,6 +24,10 @@ pub(super) const ANSWER: Duration = Duration::from_secs(10);
 pub(super) const ANSWER_BYTES_MAX: usize = 16 * 1024;
 /// How long deliveries under way may take at shutdown; what is cut is sent again at the next start.
 pub(super) const DRAIN: Duration = Duration::from_secs(5);
+/// How long a process that ends because its ledger cannot write tells people so: two tries of a receiver that answers slowly.
+pub(super) const FAREWELL: Duration = Duration::from_secs(20);
+/// Tries of each channel within it, where nothing can be written any more.
+pub(super) const FAREWELL_TRIES: u32 = 3;
 /// Seconds before its end at which a key is said to be expiring: a week, to be read before a holiday ends.
 pub(super) const KEY_EXPIRING_S: i64 = 7 * 86_400;
 /// Refusals whose alerts wait for the drainer, and whose keys are remembered: more in a tenth of a second is one fault.

@@ -16,24 +16,49 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use std::fmt;
 use std::sync::Arc;
 
-/// A text that must not be shown: an address or token of a channel.
+/// A text that must not be shown: an address or token of a channel. It is here, or sealed in the settings under a name.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SecretText(Box<str>);
+pub struct SecretText(Kept);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Kept {
+    Here(Box<str>),
+    Sealed(Box<str>),
+}
 
 impl SecretText {
     /// Takes a secret.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        Self(text.into())
+        Self(Kept::Here(text.into()))
     }
+    /// One that was given through the admin API under this name, or will be.
+    #[must_use]
+    pub fn sealed(name: &str) -> Self {
+        Self(Kept::Sealed(name.into()))
+    }
+    /// Under which name it is sealed.
+    pub(super) fn sealed_as(&self) -> Option<&str> {
+        match &self.0 {
+            Kept::Here(_) => None,
+            Kept::Sealed(name) => Some(name),
+        }
+    }
+    /// The secret; of one that was not unsealed nothing.
     pub(super) fn expose(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Kept::Here(text) => text,
+            Kept::Sealed(_) => "",
+        }
     }
 }
 
 impl fmt::Debug for SecretText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecretText(…)")
+        match &self.0 {
+            Kept::Here(_) => f.write_str("SecretText(…)"),
+            Kept::Sealed(name) => write!(f, "SecretText(sealed as {name})"),
+        }
     }
 }
 
@@ -47,7 +72,7 @@ pub(super) struct SendError {
 }
 
 impl SendError {
-    fn new(problem: impl Into<String>) -> Self {
+    pub(super) fn new(problem: impl Into<String>) -> Self {
         Self { problem: problem.into(), retry_after_s: None }
     }
 }

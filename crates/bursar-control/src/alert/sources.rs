@@ -42,15 +42,18 @@ pub(super) fn in_order(state: &State) -> Result<(), SourceError> {
     Ok(())
 }
 
-/// What ends soon, and whether the ledger writes.
+/// Whether the ledger can no longer write.
+pub(super) fn trouble(state: &State, now: Timestamp) -> Option<NewAlert> {
+    let down = state.governor.ledger().down()?;
+    let event = AlertEvent::LedgerTrouble;
+    let dedup_key = format!("{event}:{}", now.seconds().div_euclid(3_600));
+    let document = json!({ "why": down.to_string() });
+    Some(NewAlert { dedup_key, at: now, event, scope: "platform".to_owned(), document })
+}
+
+/// What ends soon.
 pub(super) fn soon(state: &State, now: Timestamp) -> Result<(), SourceError> {
     let mut alerts = Vec::new();
-    if let Some(down) = state.governor.ledger().down() {
-        let event = AlertEvent::LedgerTrouble;
-        let dedup_key = format!("{event}:{}", now.seconds().div_euclid(3_600));
-        let document = json!({ "why": down.to_string() });
-        alerts.push(NewAlert { dedup_key, at: now, event, scope: "platform".to_owned(), document });
-    }
     for switch in state.settings.kill_switches_on()? {
         let Some(until) = switch.until else { continue };
         if until > now && until <= now.plus_seconds(EXPIRING_S) {
@@ -157,7 +160,7 @@ pub(super) fn spikes(hours: &[Costs]) -> Vec<(String, i64, i64)> {
     last.iter().filter_map(spike).collect()
 }
 
-fn note_new(state: &State, alerts: Vec<NewAlert>) -> Result<(), SourceError> {
+pub(super) fn note_new(state: &State, alerts: Vec<NewAlert>) -> Result<(), SourceError> {
     let mut new = Vec::new();
     for alert in alerts {
         if !state.settings.alert_is_known(&alert.dedup_key)? {

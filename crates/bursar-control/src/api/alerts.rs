@@ -172,7 +172,7 @@ async fn test(
     let mut items = Vec::new();
     for channel in wanted {
         let now = state.now();
-        let tested = test_channel(channel, sample(now), now).await;
+        let tested = test_channel(&state, channel, sample(now), now).await;
         items.push(TestedChannel {
             channel: channel.name.clone(),
             kind: kind(&channel.kind),

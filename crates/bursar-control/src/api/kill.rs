@@ -140,7 +140,8 @@ async fn turn_on(
 }
 
 #[utoipa::path(delete, path = "/kill/{scope}", tag = "kill", params(("scope" = String, Path)),
-    responses((status = 200, body = Kill), (status = 404, body = Problem), (status = 409, body = Problem)))]
+    responses((status = 200, body = Kill), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 422, body = Problem)))]
 async fn turn_off(
     actor: Actor,
     Shared(state): Shared<Arc<State>>,

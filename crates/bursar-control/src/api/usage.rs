@@ -73,6 +73,38 @@ pub(crate) struct UsageAnswers {
     items: Vec<UsageAnswer>,
 }
 
+/// One report or several, for the document: each is read by itself, so that what is wrong is told of each.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "the document's shape of a body that is read by hand")]
+pub(crate) enum UsageReports {
+    /// One call.
+    One(Box<UsageInput>),
+    /// A batch.
+    List(Vec<UsageInput>),
+    /// A batch as lists are answered.
+    Items(UsageBatch),
+}
+
+/// A batch of calls.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "the document's shape of a body that is read by hand")]
+pub(crate) struct UsageBatch {
+    /// At most 1000.
+    items: Vec<UsageInput>,
+}
+
+/// What one report, or a batch, is answered with.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum UsageTold {
+    /// To one report.
+    One(UsageAnswer),
+    /// To a batch.
+    Batch(UsageAnswers),
+}
+
 /// A report of a batch that is wrong.
 #[derive(Debug, Serialize)]
 struct ItemProblem {
@@ -86,10 +118,10 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(report))
 }
 
-#[utoipa::path(post, path = "/usage", tag = "usage", request_body = UsageInput,
+#[utoipa::path(post, path = "/usage", tag = "usage", request_body = UsageReports,
     description = "One report, an array of reports, or `{\"items\": […]}`. A batch is answered with `{items}`; when a \
         report of it is wrong, with 422 and `errors`, and nothing of it is booked.",
-    responses((status = 200, body = UsageAnswer), (status = 409, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 200, body = UsageTold), (status = 409, body = Problem), (status = 422, body = Problem)))]
 async fn report(
     _actor: Actor,
     Shared(state): Shared<Arc<State>>,
@@ -130,9 +162,9 @@ async fn report(
     let durable = state.governor.ledger().durable(last).await;
     durable.map_err(|error| Refused::not_booked(NotBooked::Down(error.to_string())))?;
     if is_batch {
-        return Ok(Json(UsageAnswers { items: answers }).into_response());
+        return Ok(Json(UsageTold::Batch(UsageAnswers { items: answers })).into_response());
     }
-    Ok(Json(answers.pop()).into_response())
+    Ok(Json(answers.pop().map(UsageTold::One)).into_response())
 }
 
 fn items(body: Value) -> Result<(Vec<Value>, bool), Problem> {

@@ -114,13 +114,18 @@ impl Engine {
         self.index.remove(self.seed, &budget, slot);
         Ok(())
     }
-    /// What was crossed stays crossed, by its value, when the list of thresholds changes.
+    /// What was crossed stays crossed, by its value, when the list of thresholds changes. A window that forgets one is
+    /// not any more what was stored of it.
     fn remap_thresholds(&mut self, windows: &[Slot], old: &[Threshold], new: &[Threshold]) {
+        let entries = self.entries;
         for slot in windows {
             let Some(window) = self.windows.get_mut(*slot) else { continue };
             let crossed =
                 old.iter().enumerate().filter(|(at, _)| window.crossed & super::state::bit(*at) != 0);
             let crossed: Vec<Threshold> = crossed.map(|(_, threshold)| *threshold).collect();
+            if !crossed.iter().all(|threshold| new.contains(threshold)) {
+                window.changed = entries;
+            }
             window.crossed = bits(new, &crossed);
         }
     }

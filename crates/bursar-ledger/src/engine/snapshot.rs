@@ -1,7 +1,7 @@
 //! The whole state as entries: a snapshot is a journal that begins with it.
 
 use super::Engine;
-use super::state::Reservation;
+use super::state::{Reservation, Window};
 use crate::command::AdjustmentId;
 use crate::entry::{Entry, Image, Reserved, Sink, WindowIds};
 use crate::reservation::{Past, State};
@@ -36,7 +36,7 @@ impl Engine {
                 removed: own.removed,
             });
         }
-        for image in self.images(0) {
+        for image in self.images_where(|_| true) {
             push(Image::Window(Box::new(image)));
         }
         for open in self.open() {
@@ -52,13 +52,7 @@ impl Engine {
     /// Windows in memory that changed after so many entries, by id.
     #[must_use]
     pub fn images(&self, after: u64) -> Vec<WindowImage> {
-        let changed = self.windows.iter().filter(|(_, window)| window.changed > after);
-        let image = |(_, window): (u32, &super::state::Window)| {
-            Some(window.image(&self.budget(window.budget)?.budget))
-        };
-        let mut images: Vec<WindowImage> = changed.filter_map(image).collect();
-        images.sort_unstable_by_key(|image| image.id);
-        images
+        self.images_where(|window| window.changed > after)
     }
     /// Every open reservation, by id.
     #[must_use]
@@ -84,6 +78,14 @@ impl Engine {
         crate::hash::Seed::new(0).start().bytes(&bytes).finish()
     }
 
+    /// Windows in memory for which that holds, by id.
+    fn images_where(&self, holds: impl Fn(&Window) -> bool) -> Vec<WindowImage> {
+        let windows = self.windows.iter().filter(|(_, window)| holds(window));
+        let image = |(_, window): (u32, &Window)| Some(window.image(&self.budget(window.budget)?.budget));
+        let mut images: Vec<WindowImage> = windows.filter_map(image).collect();
+        images.sort_unstable_by_key(|image| image.id);
+        images
+    }
     fn image_of(&self, open: &Reservation) -> OpenReservation {
         let id = |slot: &u32| self.windows.get(*slot).map(|window| window.id);
         let windows: WindowIds = open.windows.iter().filter_map(id).collect();

@@ -114,6 +114,16 @@ fn a_snapshot_accounts_for_what_its_windows_hold() {
     assert_eq!(engine.replay(&next), Err(ReplayError::Image));
 }
 
+/// Every window belongs into a snapshot, also one that says that nothing ever changed it.
+#[test]
+fn a_snapshot_has_windows_that_never_changed() {
+    let world = busy();
+    let copy = changed(&world, window(|image| image.changed = 0)).unwrap();
+    let again = restore(pieces(&World { engine: copy.clone(), ..World::new() })).unwrap();
+    assert_eq!(again.state_hash(), copy.state_hash());
+    assert_eq!(again.windows_in_memory(), 2);
+}
+
 #[test]
 fn the_counters_of_a_window_are_what_counters_can_be() {
     let world = busy();

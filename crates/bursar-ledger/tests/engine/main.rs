@@ -7,6 +7,7 @@
 )]
 
 mod codec;
+mod edges;
 mod forged;
 mod judgements;
 mod lifecycle;

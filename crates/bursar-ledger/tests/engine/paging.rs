@@ -1,9 +1,10 @@
 //! Windows leave memory and come back with their counters.
 
 use crate::world::{World, attribute, attributes, daily, id, nanos};
-use bursar_core::Code;
+use bursar_core::{Code, Measure};
 use bursar_ledger::{
-    Command, Outcome, PeriodKind, Reserve, WindowId, WindowImage, WindowKey, check_invariants,
+    BudgetId, Command, Outcome, PeriodKind, Rejection, Reserve, Threshold, WINDOWS_PER_COMMAND_MAX, WindowId,
+    WindowImage, WindowKey, check_invariants,
 };
 use std::collections::BTreeMap;
 
@@ -106,6 +107,30 @@ fn what_was_used_since_it_was_stored_stays() {
     let stored = vec![(images[0].id, images[0].changed)];
     assert_eq!(world.apply(Command::PageOut(stored)), Outcome::PagedOut(0));
     assert_eq!(world.engine.windows_in_memory(), 1);
+}
+
+/// A threshold that leaves the list of its budget and comes back is told again, whether its window was stored in between
+/// or not.
+///
+/// Rules: S3-11.
+#[test]
+fn a_window_that_forgot_a_threshold_since_it_was_stored_stays() {
+    let (mut world, mut store) = (runs(), Store::default());
+    let _ = reserve(&mut world, &mut store, 1, "a", 60);
+    world.change(1, |budget| budget.thresholds = vec![Threshold::Percent(50), Threshold::Percent(90)]);
+    world.settle(1, nanos(60));
+    world.pass(4_000);
+    let (images, _) = world.engine.cold(world.now, 0, 100);
+    assert_eq!(images[0].crossed.as_slice(), [Threshold::Percent(50)]);
+    let stored = vec![(images[0].id, images[0].changed)];
+    // What was not crossed is forgotten without a trace.
+    world.change(1, |budget| budget.thresholds = vec![Threshold::Percent(50)]);
+    assert_eq!(world.engine.cold(world.now, 0, 100).0, images);
+    world.change(1, |budget| budget.thresholds.clear());
+    world.change(1, |budget| budget.thresholds = vec![Threshold::Percent(50)]);
+    assert_eq!(world.apply(Command::PageOut(stored)), Outcome::PagedOut(0));
+    let _ = reserve(&mut world, &mut store, 2, "a", 1);
+    assert_eq!(world.settle(2, nanos(1)).crossings.len(), 1);
 }
 
 #[test]
@@ -237,4 +262,122 @@ fn memory_is_bounded_by_what_is_active_not_by_what_ever_was() {
     }
     assert!(highest < 1_500, "{highest} windows in memory");
     check_invariants(&engine).unwrap();
+}
+
+/// A world with so many cold windows of one budget.
+fn cold_runs(count: usize) -> World {
+    let mut world = runs();
+    for n in 0..count {
+        let (id, run) = (id(u128::try_from(n).unwrap()), attributes(&[("run", &format!("r{n}"))]));
+        let reserve = Reserve::new(id, run, nanos(1), world.now);
+        let held = world.engine.apply(world.now, Command::Reserve(reserve), &mut world.journal);
+        assert!(matches!(held, Outcome::Reserved(_)));
+        let settle = bursar_ledger::Settle { id, charge: nanos(1), estimated: false, record: Box::default() };
+        let settled = world.engine.apply(world.now, Command::Settle(settle), &mut world.journal);
+        assert!(matches!(settled, Outcome::Settled(_)));
+    }
+    world.pass(3_600);
+    world
+}
+
+#[test]
+fn cold_windows_are_looked_for_in_parts() {
+    let most = WINDOWS_PER_COMMAND_MAX;
+    let world = cold_runs(most + 44);
+    let look = |from, examine| {
+        let (images, next) = world.engine.cold(world.now, from, examine);
+        (images.len(), next)
+    };
+    let all = u32::try_from(most).unwrap();
+    assert_eq!(look(0, u32::MAX), (most, all), "no more than one command takes");
+    assert_eq!(look(all, u32::MAX), (44, 0));
+    assert_eq!(look(0, 100), (100, 100));
+    assert_eq!(look(100, 100), (100, 200));
+    assert_eq!(look(200, 100), (100, 0));
+    assert_eq!(look(200, 99), (99, 299));
+    assert_eq!(look(300, 100), (0, 0));
+}
+
+#[test]
+fn a_window_is_cold_once_it_was_idle_for_as_long_as_its_budget_says() {
+    let mut world = cold_runs(1);
+    let cold = |world: &World| world.engine.cold(world.now, 0, 100).0.len();
+    assert_eq!(cold(&world), 1, "an hour to the instant");
+    world.pass(-1);
+    assert_eq!(cold(&world), 0);
+}
+
+#[test]
+fn of_a_budget_without_per_only_what_counts_now_stays() {
+    let with = |change: &dyn Fn(&mut World)| {
+        let mut world = World::with(&[daily(1, 100)]);
+        world.spend(1, &attributes(&[]), nanos(1));
+        change(&mut world);
+        world.pass(4_000);
+        world.engine.cold(world.now, 0, 100).0.len()
+    };
+    assert_eq!(with(&|_| ()), 0);
+    let removed = |world: &mut World| {
+        assert_eq!(world.apply(Command::RemoveBudget(BudgetId(1))), Outcome::BudgetRemoved);
+    };
+    assert_eq!(with(&removed), 1, "a removed budget shows no window");
+    let apart = |world: &mut World| world.change(1, |budget| budget.measure = Measure::Requests);
+    assert_eq!(with(&apart), 1, "nor one of another measure");
+}
+
+#[test]
+fn one_command_drops_as_many_windows_as_it_may() {
+    let most = WINDOWS_PER_COMMAND_MAX;
+    let mut world = cold_runs(most + 1);
+    let stored: Vec<(WindowId, u64)> =
+        world.engine.images(0).iter().map(|image| (image.id, image.changed)).collect();
+    let mut out = |windows: &[(WindowId, u64)]| {
+        world.engine.apply(world.now, Command::PageOut(windows.to_vec()), &mut world.journal)
+    };
+    assert_eq!(out(&[]), Outcome::Rejected(Rejection::Windows));
+    assert_eq!(out(&stored), Outcome::Rejected(Rejection::Windows));
+    assert_eq!(out(&[(WindowId(9_999), 1)]), Outcome::PagedOut(0), "of no window");
+    assert_eq!(out(&[stored[0], stored[0]]), Outcome::PagedOut(1), "each counts once");
+    assert_eq!(out(&stored[..most]), Outcome::PagedOut(most - 1), "it is gone already");
+    assert_eq!(out(&stored[1..]), Outcome::PagedOut(1), "and so are they");
+    assert_eq!(world.engine.windows_in_memory(), 0);
+}
+
+#[test]
+fn what_something_is_held_in_stays_though_it_was_stored() {
+    let (mut world, mut store) = (runs(), Store::default());
+    let _ = reserve(&mut world, &mut store, 1, "a", 10);
+    let image = world.engine.images(0).remove(0);
+    assert_eq!(world.apply(Command::PageOut(vec![(image.id, image.changed)])), Outcome::PagedOut(0));
+}
+
+#[test]
+fn windows_leave_in_any_order_and_the_others_are_found() {
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [1, 2, 0]] {
+        let mut world = cold_runs(3);
+        let images = world.engine.images(0);
+        for (left, at) in [2, 1, 0].into_iter().zip(order) {
+            let out = vec![(images[at].id, images[at].changed)];
+            assert_eq!(world.apply(Command::PageOut(out)), Outcome::PagedOut(1));
+            check_invariants(&world.engine).unwrap();
+            assert_eq!(world.engine.standing(BudgetId(1), world.now).len(), left);
+        }
+        for image in images {
+            let back = Command::PageIn(Box::new(image.clone()));
+            assert_eq!(world.apply(back.clone()), Outcome::PagedIn);
+            assert_eq!(world.apply(back), Outcome::Rejected(Rejection::Image(image.id)), "it is back");
+        }
+        check_invariants(&world.engine).unwrap();
+    }
+}
+
+#[test]
+fn a_window_comes_back_to_a_budget_that_changed_meanwhile() {
+    let mut world = cold_runs(1);
+    let image = world.engine.images(0).remove(0);
+    let stored = vec![(image.id, image.changed)];
+    assert_eq!(world.apply(Command::PageOut(stored)), Outcome::PagedOut(1));
+    world.change(1, |budget| budget.limit = Some(50));
+    assert_eq!(world.apply(Command::PageIn(Box::new(image))), Outcome::PagedIn);
+    assert_eq!(world.standing(1).remaining, Some(49));
 }

@@ -64,3 +64,19 @@ fn a_changed_policy_counts_at_once() {
     world.change(1, |budget| budget.hold = HoldPolicy::Estimate);
     assert_eq!(world.engine.hold_policy(world.now, &Attributes::new()), HoldPolicy::Estimate);
 }
+
+#[test]
+fn a_policy_counts_after_a_restart_too() {
+    let restored = |world: &World| {
+        let mut snapshot = Vec::new();
+        world.engine.snapshot(&mut snapshot);
+        World { engine: crate::world::replayed(&snapshot), journal: snapshot, now: world.now }
+    };
+    let policy = |world: &World| world.engine.hold_policy(world.now, &Attributes::new());
+    let lenient = World::with(&[budget(1, Mode::Hard, HoldPolicy::Streaming)]);
+    assert_eq!(policy(&restored(&lenient)), HoldPolicy::Streaming);
+    let mut strict = restored(&World::with(&[budget(1, Mode::Hard, HoldPolicy::WorstCase)]));
+    assert_eq!(policy(&strict), HoldPolicy::WorstCase);
+    strict.change(1, |budget| budget.hold = HoldPolicy::Estimate);
+    assert_eq!(policy(&strict), HoldPolicy::Estimate);
+}

@@ -156,7 +156,9 @@ impl SegmentReader {
         let start = match start.filter(|start| start.saturating_add(BLOCK_BYTES) <= self.window.len()) {
             Some(start) => start,
             None => {
-                self.window.resize(WINDOW_BYTES, 0);
+                // No larger than what the segment still has: a small one is read often, and costs no more than it is.
+                let ahead = usize::try_from(self.blocks.saturating_sub(place)).unwrap_or(usize::MAX);
+                self.window.resize(ahead.saturating_mul(BLOCK_BYTES).clamp(BLOCK_BYTES, WINDOW_BYTES), 0);
                 self.window_place = place;
                 let read = self.file.read_at(block::offset_of(place), &mut self.window);
                 self.window.truncate(*read.as_ref().unwrap_or(&0));

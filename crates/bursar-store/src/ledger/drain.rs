@@ -51,6 +51,8 @@ impl Ledger {
             Some(reader) if reader.next() == from => reader,
             Some(_) | None => self.core.segments.reader(from)?,
         };
+        let there = usize::try_from(synced.number().saturating_sub(from.before().number())).unwrap_or(max);
+        drained.entries.reserve_exact(there.min(max));
         let mut foreign = None;
         reader.read(synced, |seq, bytes| match Entry::decode(bytes) {
             Ok((entry, _)) => {

@@ -27,6 +27,14 @@ impl Record {
         }
         Self::take(bytes, &mut Inline)
     }
+    /// The state in what [`Record::encode`] wrote, without reading the rest; `None` where there is none.
+    #[must_use]
+    pub fn status_of(bytes: &[u8]) -> Option<Status> {
+        let mut from = Bytes(bytes);
+        let version = from.byte().ok()?;
+        let _id: [u8; 16] = from.fixed().ok()?;
+        (version == VERSION).then(|| Status::from_number(from.byte().ok()?)).flatten()
+    }
     /// As [`Self::decode`], with shared texts taken from where they were put, and without the bound.
     pub(super) fn take(bytes: &[u8], texts: &mut impl TakeText) -> Result<Self, RecordError> {
         let mut from = Bytes(bytes);

@@ -49,21 +49,39 @@ pub(super) struct Counted {
     pub(super) sums: Sums,
 }
 
-impl Counted {
+/// What records of one quarter have in common that count in the same rows.
+#[derive(PartialEq, Eq)]
+struct Alike {
+    quarter: i64,
+    status: i64,
+    names: [i64; 8],
+    tags: Vec<i64>,
+    code: i64,
+}
+
+impl Alike {
+    fn of(counted: &Counted) -> Self {
+        let Counted { at, status, names, tags, code, .. } = counted;
+        let quarter = Grain::Quarters.number(*at);
+        Self { quarter, status: *status, names: *names, tags: tags.clone(), code: *code }
+    }
+    fn hour(&self) -> i64 {
+        Grain::Quarters.longer(self.quarter)
+    }
     fn cross_key(&self) -> CrossKey {
         let [project, user, key, agent, _, _, provider, model] = self.names;
-        [Grain::Hours.number(self.at), project, user, key, agent, provider, model, self.status]
+        [self.hour(), project, user, key, agent, provider, model, self.status]
     }
     /// The rows of quarters: of the project, and of everything.
     fn quarter_keys(&self) -> [NameKey; 2] {
         let [project, ..] = self.names;
-        let quarter = Grain::Quarters.number(self.at);
+        let quarter = self.quarter;
         [[0, quarter, project, project, 0, self.status], [TOGETHER, quarter, 0, 0, 0, self.status]]
     }
     /// The rows of hours that are no sum of rows of quarters.
     fn hour_keys(&self) -> impl Iterator<Item = NameKey> + '_ {
         let [project, .., provider, model] = self.names;
-        let hour = Grain::Hours.number(self.at);
+        let hour = self.hour();
         // A name that is absent is a row too: what has no user is part of the sum over users.
         let named = (0..).zip(self.names).skip(1);
         let tags = self.tags.iter().map(|tag| (TAG, *tag)).chain([(CODE, self.code)]);
@@ -78,7 +96,7 @@ impl Counted {
     /// The rows of days that are no sum of rows of hours.
     fn day_keys(&self) -> [NameKey; 3] {
         let [project, user, key, agent, .., model] = self.names;
-        let day = Grain::Days.number(self.at);
+        let day = Grain::Hours.longer(self.hour());
         [(1, user), (2, key), (3, agent)]
             .map(|(dimension, value)| [dimension + WITH_MODEL, day, value, project, model, self.status])
     }
@@ -86,7 +104,11 @@ impl Counted {
 
 /// What a batch of records changes, by the shortest periods.
 #[derive(Default)]
-pub(super) struct Gathered(Rolls);
+pub(super) struct Gathered {
+    /// The last ones, as long as they are alike: each counts in twenty rows, and an agent asks many times in a row.
+    last: Option<(Alike, Sums)>,
+    rolls: Rolls,
+}
 
 impl Gathered {
     pub(super) fn add(&mut self, counted: &Counted) {
@@ -96,21 +118,36 @@ impl Gathered {
         self.change(counted, Sums::subtract);
     }
     fn change(&mut self, counted: &Counted, with: impl Fn(&mut Sums, &Sums)) {
-        let Rolls { cross, quarters, hours, days, .. } = &mut self.0;
-        with(cross.entry(counted.cross_key()).or_default(), &counted.sums);
-        for key in counted.quarter_keys() {
-            with(quarters.entry(key).or_default(), &counted.sums);
+        let alike = Alike::of(counted);
+        if let Some((last, sums)) = &mut self.last
+            && *last == alike
+        {
+            with(sums, &counted.sums);
+            return;
         }
-        for key in counted.hour_keys() {
-            with(hours.entry(key).or_default(), &counted.sums);
+        self.spread();
+        let (_, sums) = self.last.insert((alike, Sums::default()));
+        with(sums, &counted.sums);
+    }
+    /// Brings the last ones into their rows.
+    fn spread(&mut self) {
+        let Some((alike, sums)) = self.last.take() else { return };
+        let Rolls { cross, quarters, hours, days, .. } = &mut self.rolls;
+        cross.entry(alike.cross_key()).or_default().add(&sums);
+        for key in alike.quarter_keys() {
+            quarters.entry(key).or_default().add(&sums);
         }
-        for key in counted.day_keys() {
-            with(days.entry(key).or_default(), &counted.sums);
+        for key in alike.hour_keys() {
+            hours.entry(key).or_default().add(&sums);
+        }
+        for key in alike.day_keys() {
+            days.entry(key).or_default().add(&sums);
         }
     }
     /// What it changes in all periods.
-    pub(super) fn rolls(self) -> Rolls {
-        let Self(mut rolls) = self;
+    pub(super) fn rolls(mut self) -> Rolls {
+        self.spread();
+        let Self { mut rolls, .. } = self;
         add_up(Grain::Quarters, &rolls.quarters, &mut rolls.hours);
         add_up(Grain::Hours, &rolls.hours, &mut rolls.days);
         add_up(Grain::Days, &rolls.days, &mut rolls.months);

@@ -58,8 +58,15 @@ pub(super) enum Written {
 const INSERT: &str =
     "INSERT INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
     ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28) ON CONFLICT DO NOTHING";
-const UPDATE: &str = "UPDATE records SET id = ?2, status = ?3, progressed_at = ?4, project = ?5, user = ?6,
+const UPDATE: &str = "UPDATE records SET status = ?3, progressed_at = ?4, project = ?5, user = ?6,
     key = ?7, agent = ?8, run = ?9, session = ?10, provider = ?11, model = ?12, input = ?13, cache_read = ?14,
+    cache_write_5m = ?15, cache_write_1h = ?16, output = ?17, list_cost = ?18, effective_cost = ?19,
+    first_byte_ms = ?20, total_ms = ?21, body = ?22, code = ?23,
+    cache_read_cost = ?24, cache_write_cost = ?25, cache_saved = ?26, cache_premium = ?27, unbudgeted = ?28
+  WHERE place = ?1";
+/// As [`UPDATE`] where the names stay as they are, which is the usual case: their indexes are not touched.
+const UPDATE_UNNAMED: &str =
+    "UPDATE records SET status = ?3, progressed_at = ?4, input = ?13, cache_read = ?14,
     cache_write_5m = ?15, cache_write_1h = ?16, output = ?17, list_cost = ?18, effective_cost = ?19,
     first_byte_ms = ?20, total_ms = ?21, body = ?22, code = ?23,
     cache_read_cost = ?24, cache_write_cost = ?25, cache_saved = ?26, cache_premium = ?27, unbudgeted = ?28
@@ -99,7 +106,8 @@ pub(super) fn write(
     }
     let (record, after) =
         (&Record { created_at: before.at, ..record.clone() }, Counted { at: before.at, ..after });
-    put(db, numbers, UPDATE, place, record, &after)?;
+    let update = if before.names == after.names { UPDATE_UNNAMED } else { UPDATE };
+    put(db, numbers, update, place, record, &after)?;
     if before.tags != after.tags {
         db.prepare_cached(UNTAG)?.execute([place])?;
         tag(db, place, &after.tags)?;

@@ -1,5 +1,6 @@
 //! The dictionary of a file: a text that many records share is a small number in them. 0 is the empty text.
 
+use foldhash::fast::RandomState;
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,9 +14,9 @@ const FIND: &str = "SELECT id FROM strings WHERE text = ?1";
 const INSERT: &str = "INSERT INTO strings(text) VALUES (?1)";
 const TEXT: &str = "SELECT text FROM strings WHERE id = ?1";
 
-/// Numbers by text: what a writer has seen.
+/// Numbers by text: what a writer has seen. Some twenty texts of each record are looked up, so the hash is a fast one.
 #[derive(Default)]
-pub(super) struct Numbers(HashMap<Box<str>, i64>);
+pub(super) struct Numbers(HashMap<Box<str>, i64, RandomState>);
 
 /// Texts by number: what a reader has seen.
 #[derive(Default)]

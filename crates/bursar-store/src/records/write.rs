@@ -1,5 +1,6 @@
 //! Writes records: those of the journal exactly once, those beside it by their id.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use super::limits::BATCH_MAX;
@@ -33,11 +34,12 @@ impl Records {
     ///
     /// # Errors
     /// See [`RecordsError`]. A batch that fails may be given again.
-    pub fn drain(&self, batch: &[(Seq, Record)], floor: Seq) -> Result<Applied, RecordsError> {
+    pub fn drain<R: Borrow<Record>>(&self, batch: &[(Seq, R)], floor: Seq) -> Result<Applied, RecordsError> {
         let mut drained = self.drained.lock();
-        let mut months: BTreeMap<Month, Vec<&(Seq, Record)>> = BTreeMap::new();
-        for entry in batch {
-            months.entry(Month::of(entry.1.created_at)).or_default().push(entry);
+        let mut months: BTreeMap<Month, Vec<(Seq, &Record)>> = BTreeMap::new();
+        for (seq, record) in batch {
+            let record: &Record = record.borrow();
+            months.entry(Month::of(record.created_at)).or_default().push((*seq, record));
         }
         let mut applied = Applied::default();
         for (month, entries) in months {

@@ -19,6 +19,10 @@ const WAL_BYTES_KEPT: i64 = 16 * 1024 * 1024;
 /// for the disk.
 const LARGE_WAL_PAGES: i64 = 8192;
 
+/// Memory for pages of files that are written in bulk, in KiB: the rows of this hour and day, and the ends of the
+/// indexes, are found without reading them again.
+const LARGE_CACHE_KIB: i64 = 16 * 1024;
+
 /// Why a file could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -130,6 +134,8 @@ pub(crate) fn open_writer(
     // What was deleted is overwritten: a removed credential or record leaves no trace in a free page.
     connection.pragma_update(None, "secure_delete", true).map_err(io)?;
     if synchronous == Synchronous::Normal {
+        // Negative: KiB, not pages.
+        connection.pragma_update(None, "cache_size", -LARGE_CACHE_KIB).map_err(io)?;
         let _pages: i64 = connection
             .query_row(&format!("PRAGMA wal_autocheckpoint = {LARGE_WAL_PAGES}"), [], |row| row.get(0))
             .map_err(io)?;

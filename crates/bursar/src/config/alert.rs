@@ -1,8 +1,8 @@
 //! `[alerts.NAME]`: the channels that alerts go to.
 
+use super::channel_secret::{self, ChannelSecret};
 use super::field::{Field, Takes};
 use super::section::{Reading, Section, Spot};
-use super::surroundings::SecretRef;
 use super::value::duration_s;
 use super::words::{AlertType, Language, MailSecurity};
 use super::{mistake::nearest, zone};
@@ -14,17 +14,17 @@ pub(super) const FIELDS: &[Field] = &[
     Field::new("type", Takes::Word(AlertType::WORDS), "required", "How the channel is spoken to."),
     Field::new(
         "url",
-        Takes::Secret,
+        channel_secret::TAKES,
         "required but for `telegram` and `email`",
         "Where alerts are posted. The address of a chat service is its secret.",
     ),
     Field::new(
         "secret",
-        Takes::Secret,
+        channel_secret::TAKES,
         "unsigned",
         "Signs what a `webhook` is sent, as Standard Webhooks says: `whsec_` and base64, or any text.",
     ),
-    Field::new("token", Takes::Secret, "required for `telegram`", "The bot's token."),
+    Field::new("token", channel_secret::TAKES, "required for `telegram`", "The bot's token."),
     Field::new(
         "chat",
         Takes::Text("a number in quotes, or `@name`"),
@@ -51,7 +51,7 @@ pub(super) const FIELDS: &[Field] = &[
         "How the connection is protected. `none` takes no `user`.",
     ),
     Field::new("user", Takes::Text("a name"), "none", "Who logs in to the mail server."),
-    Field::new("password", Takes::Secret, "none", "With what."),
+    Field::new("password", channel_secret::TAKES, "none", "With what."),
     Field::new("from", Takes::Text("a mail address"), "required for `email`", "Who writes."),
     Field::new("to", Takes::List("mail addresses"), "required for `email`", "Who reads."),
     Field::new("language", Takes::Word(Language::WORDS), "\"en\"", "In which words."),
@@ -122,22 +122,22 @@ pub enum AlertTarget {
     /// A signed POST.
     Webhook {
         /// Where.
-        url: SecretRef,
+        url: ChannelSecret,
         /// What signs it.
-        secret: Option<SecretRef>,
+        secret: Option<ChannelSecret>,
     },
     /// Slack.
-    Slack(SecretRef),
+    Slack(ChannelSecret),
     /// Discord.
-    Discord(SecretRef),
+    Discord(ChannelSecret),
     /// Teams.
-    Teams(SecretRef),
+    Teams(ChannelSecret),
     /// A bot of Telegram.
     Telegram {
         /// The API.
         base_url: String,
         /// Its token.
-        token: SecretRef,
+        token: ChannelSecret,
         /// The chat.
         chat: String,
     },
@@ -150,7 +150,7 @@ pub enum AlertTarget {
         /// How the connection is protected.
         security: MailSecurity,
         /// Who logs in, and with what.
-        login: Option<(String, SecretRef)>,
+        login: Option<(String, ChannelSecret)>,
         /// Who writes.
         from: String,
         /// Who reads.
@@ -216,9 +216,13 @@ fn check_own(kind: AlertType, section: &Section<'_>, reading: &mut Reading<'_>) 
 fn target(kind: AlertType, section: &Section<'_>, reading: &mut Reading<'_>) -> Option<AlertTarget> {
     let url = |reading: &mut Reading<'_>| {
         if !section.has("url") {
-            section.missing("url", "write `{ env = \"NAME\" }` or `{ file = \"path\" }`", reading);
+            section.missing(
+                "url",
+                "write `{ env = \"NAME\" }`, `{ file = \"path\" }` or `{ sealed = \"NAME\" }`",
+                reading,
+            );
         }
-        section.secret("url", reading)
+        channel_secret::read("url", section, reading)
     };
     let text = |name: &str, help: &str, reading: &mut Reading<'_>| {
         if !section.has(name) {
@@ -228,7 +232,7 @@ fn target(kind: AlertType, section: &Section<'_>, reading: &mut Reading<'_>) -> 
     };
     match kind {
         AlertType::Webhook => {
-            let secret = section.secret("secret", reading);
+            let secret = channel_secret::read("secret", section, reading);
             Some(AlertTarget::Webhook { url: url(reading)?, secret })
         }
         AlertType::Slack => url(reading).map(AlertTarget::Slack),
@@ -239,7 +243,7 @@ fn target(kind: AlertType, section: &Section<'_>, reading: &mut Reading<'_>) -> 
             if !section.has("token") {
                 section.missing("token", "write `{ env = \"TELEGRAM_TOKEN\" }`", reading);
             }
-            let token = section.secret("token", reading);
+            let token = channel_secret::read("token", section, reading);
             let base_url = section.text("base_url", reading).map(|spot| spot.text.trim_end_matches('/'));
             let base_url = base_url.unwrap_or("https://api.telegram.org").to_owned();
             Some(AlertTarget::Telegram { base_url, token: token?, chat: chat? })
@@ -277,7 +281,7 @@ fn email(
         }
     }
     let user = section.text("user", reading).map(|spot| spot.text.to_owned());
-    let password = section.secret("password", reading);
+    let password = channel_secret::read("password", section, reading);
     if section.has("user") != section.has("password") {
         let help = "give `user` and `password`, or neither";
         reading.wrong(

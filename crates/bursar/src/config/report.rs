@@ -32,7 +32,7 @@ pub struct ReportItem {
     pub message: String,
     /// What would be right.
     pub help: String,
-    /// The lines of the file that it is about, marked.
+    /// The lines of the file that it is about, marked; empty where it is not shown.
     snippet: String,
 }
 
@@ -45,8 +45,9 @@ impl Report {
             Place::Environment(_) => (2, 0),
         };
         mistakes.found.sort_by_key(order);
-        let source = Source { text, masked: &mistakes.masked };
-        let items = mistakes.found.iter().map(|mistake| source.item(mistake)).collect();
+        let source = Source::new(text, &mistakes.masked);
+        let found = mistakes.found.iter().enumerate();
+        let items = found.map(|(n, mistake)| source.item(mistake, n < SHOWN_MAX)).collect();
         Self { file: file.to_owned(), items }
     }
     /// How many of them forbid to use the configuration.
@@ -103,10 +104,17 @@ impl ReportItem {
 struct Source<'a> {
     text: &'a str,
     masked: &'a [Range<usize>],
+    /// Where each line but the first begins, looked up for every mistake.
+    lines: Vec<usize>,
 }
 
-impl Source<'_> {
-    fn item(&self, mistake: &Mistake) -> ReportItem {
+impl<'a> Source<'a> {
+    fn new(text: &'a str, masked: &'a [Range<usize>]) -> Self {
+        let lines = text.match_indices('\n').map(|(at, _)| at + 1).collect();
+        Self { text, masked, lines }
+    }
+
+    fn item(&self, mistake: &Mistake, is_shown: bool) -> ReportItem {
         let (at, variable) = match &mistake.place {
             Place::Text(span) => (Some(self.position(span.start)), None),
             Place::Environment(name) => (None, Some(name.to_string())),
@@ -119,7 +127,7 @@ impl Source<'_> {
             field: mistake.field.clone(),
             message: mistake.message.clone(),
             help: mistake.help.clone(),
-            snippet: self.snippet(mistake),
+            snippet: if is_shown { self.snippet(mistake) } else { String::new() },
         }
     }
 
@@ -148,7 +156,7 @@ impl Source<'_> {
 
     /// The line where `span` starts, with secrets masked, and the mark under it.
     fn marked_line(&self, span: &Range<usize>, is_syntax: bool) -> (String, String) {
-        let start = self.text.get(..span.start).map_or(0, |head| head.rfind('\n').map_or(0, |at| at + 1));
+        let (_, start) = self.line_of(span.start);
         let line = self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
         let hide_from = if is_syntax && sounds_secret(line) { line.find('=') } else { None };
         let (mut shown, mut mark) = (String::new(), String::new());
@@ -182,8 +190,15 @@ impl Source<'_> {
     /// Line and column of a byte, from 1.
     fn position(&self, byte: usize) -> (usize, usize) {
         let head = self.text.get(..byte).unwrap_or(self.text);
-        let line = head.matches('\n').count() + 1;
-        let column = head.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let (line, start) = self.line_of(head.len());
+        let column = head.get(start..).unwrap_or_default().chars().count() + 1;
         (line, column)
+    }
+
+    /// The line of a byte, from 1, and where it begins.
+    fn line_of(&self, byte: usize) -> (usize, usize) {
+        let before = self.lines.partition_point(|start| *start <= byte);
+        let start = before.checked_sub(1).and_then(|last| self.lines.get(last)).copied();
+        (before + 1, start.unwrap_or(0))
     }
 }

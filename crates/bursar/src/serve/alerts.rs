@@ -1,7 +1,7 @@
 //! From the checked configuration to the channels that alerts go to, and the thread that delivers.
 
 use super::install::InstallError;
-use crate::config::{self, AlertChannel, AlertTarget, Config, SecretRef, Surroundings};
+use crate::config::{self, AlertChannel, AlertTarget, ChannelSecret, Config, Surroundings};
 use bursar_control::State;
 use bursar_control::alert::{Channel, ChannelKind, Language, Mail, MailSecurity, SecretText, deliver_alerts};
 use bursar_core::Pattern;
@@ -36,9 +36,12 @@ pub(super) fn start(state: &Arc<State>, stopped: watch::Receiver<bool>) -> io::R
 
 fn channel(declared: &AlertChannel, surroundings: &Surroundings<'_>) -> Result<Channel, InstallError> {
     let wrong = |problem: String| InstallError::Channel { channel: declared.name.clone(), problem };
-    let secret = |reference: &SecretRef| match reference.resolve(surroundings) {
-        Ok(secret) => Ok(SecretText::new(secret.expose())),
-        Err(problem) => Err(wrong(problem)),
+    let secret = |declared: &ChannelSecret| match declared {
+        ChannelSecret::Sealed(name) => Ok(SecretText::sealed(name)),
+        ChannelSecret::Given(reference) => match reference.resolve(surroundings) {
+            Ok(secret) => Ok(SecretText::new(secret.expose())),
+            Err(problem) => Err(wrong(problem)),
+        },
     };
     let kind = match &declared.target {
         AlertTarget::Webhook { url, secret: signs } => {

@@ -13,6 +13,11 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines that may wait: at under a kilobyte each some 8 MB, and several seconds of every request of a busy machine.
 const LINES_MAX: usize = 8_192;
+/// Bytes that are written at once: some hundred lines, and less than a pipe holds.
+const WRITTEN_AT_ONCE: usize = 32 * 1024;
+/// How long lines gather after some were written: where there are thousands a second they share a write and a wake, and
+/// nobody who reads them notices.
+const GATHER: Duration = Duration::from_millis(10);
 /// How long the end waits for the lines before it.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
@@ -96,18 +101,39 @@ pub fn install(log: &Log, format: LogFormat, filter: EnvFilter, colour: bool) {
 }
 
 fn write(queue: &Receiver<Line>, mut out: impl Write) {
-    while let Ok(line) = queue.recv() {
-        match line {
-            // That a line cannot be written is told to nobody: where would it be?
-            Line::Text(text) => drop(out.write_all(&text)),
-            Line::End(ended) => {
-                drop(out.flush());
-                // Whoever waited may have given up.
-                let _ = ended.send(());
-                return;
+    let mut gathered = Vec::with_capacity(WRITTEN_AT_ONCE);
+    while let Ok(first) = queue.recv() {
+        let mut next = Some(first);
+        while let Some(line) = next.take() {
+            match line {
+                Line::Text(text) => {
+                    gathered.extend_from_slice(&text);
+                    if gathered.len() < WRITTEN_AT_ONCE {
+                        next = queue.try_recv().ok();
+                    }
+                }
+                Line::End(ended) => {
+                    write_out(&mut out, &mut gathered);
+                    drop(out.flush());
+                    // Whoever waited may have given up.
+                    let _ = ended.send(());
+                    return;
+                }
             }
         }
+        let was_much = gathered.len() >= WRITTEN_AT_ONCE;
+        write_out(&mut out, &mut gathered);
+        if !was_much {
+            std::thread::sleep(GATHER);
+        }
     }
+}
+
+/// Writes what was gathered, in one go where the system takes it. That it cannot be written is told to nobody: where would
+/// it be?
+fn write_out(out: &mut impl Write, gathered: &mut Vec<u8>) {
+    drop(out.write_all(gathered));
+    gathered.clear();
 }
 
 impl Write for Lines {
@@ -142,16 +168,20 @@ mod tests {
 
     /// An output that stands still while somebody holds its lock.
     #[derive(Clone, Default)]
-    struct Slow(Arc<Mutex<Vec<u8>>>);
+    struct Slow {
+        text: Arc<Mutex<Vec<u8>>>,
+        writes: Arc<Mutex<usize>>,
+    }
 
     impl Slow {
         fn held(&self) -> MutexGuard<'_, Vec<u8>> {
-            self.0.lock()
+            self.text.lock()
         }
     }
     impl Write for Slow {
         fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-            self.0.lock().extend_from_slice(text);
+            self.text.lock().extend_from_slice(text);
+            *self.writes.lock() += 1;
             Ok(text.len())
         }
         fn flush(&mut self) -> io::Result<()> {
@@ -165,11 +195,12 @@ mod tests {
         let log = Log::start(out.clone()).unwrap();
         let mut lines = log.lines();
         let held = out.held();
-        for number in 0..LINES_MAX + 100 {
+        for number in 0..LINES_MAX + WRITTEN_AT_ONCE + 100 {
             writeln!(lines.by_ref(), "{number}").unwrap();
         }
         let dropped = log.dropped();
-        // `writeln!` may write a line in parts: at least the hundred beyond the queue were given up.
+        // What is gathered has a byte of each line at least, and `writeln!` may write a line in parts: at least the hundred
+        // beyond it and the queue were given up.
         assert!(dropped.load(Ordering::Relaxed) >= 99, "{dropped:?}");
         drop(held);
         log.end();
@@ -186,5 +217,19 @@ mod tests {
         }
         log.end();
         assert_eq!(out.held().iter().filter(|byte| **byte == b'\n').count(), 1_000);
+    }
+
+    #[test]
+    fn lines_that_wait_are_written_together() {
+        let out = Slow::default();
+        let log = Log::start(out.clone()).unwrap();
+        let held = out.held();
+        for number in 0..1_000 {
+            log.lines().write_all(format!("{number}\n").as_bytes()).unwrap();
+        }
+        drop(held);
+        log.end();
+        // The first ones before the output stood still, the rest in one go; each alone would be a thousand.
+        assert!(*out.writes.lock() <= 20, "{} writes", out.writes.lock());
     }
 }

@@ -67,6 +67,10 @@ fn cases(route: &str) -> Option<Case> {
         "post /admin/v1/throttle" => {
             case(false, true, json!({"provider": "fake", "throttled": false, "reason": "a test"}))
         }
+        "post /admin/v1/alerts/secrets" => {
+            case(false, true, json!({"name": "spare", "secret": "https://example.com/hook"}))
+        }
+        "delete /admin/v1/alerts/secrets/{name}" => case(true, false, Value::Null),
         // No budget is over the provider: what is cleared is gone, and the newest entry says so.
         "delete /admin/v1/throttle/{provider}" => case(true, false, Value::Null),
         _ => None,
@@ -111,6 +115,7 @@ async fn every_route_that_changes_something_is_audited() {
         ("providers", "fake".into()),
         ("credentials", "extra".into()),
         ("throttle", "fake".into()),
+        ("secrets", "spare".into()),
         ("kill", "run%3Dnever".into()),
         ("overlay", "fake%2Ffresh".into()),
     ]);

@@ -3,6 +3,7 @@
 
 use crate::house::{asking, nanos, priced, reqwest_lite};
 use crate::process::{Log, Process};
+use crate::receivers::Receiver;
 use bursar_mock::Mock;
 use serde_json::{Value, json};
 use std::process::{Command, ExitStatus};
@@ -33,7 +34,7 @@ async fn ask_until_the_end(url: String, key: String, client: u32) -> u32 {
     }
 }
 
-/// Rules: S1-16, V K23.
+/// Rules: S0-20, S1-16, V K23.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ledger_that_cannot_write_refuses_says_so_and_ends() {
     let mut refused = 0;
@@ -44,6 +45,14 @@ async fn a_ledger_that_cannot_write_refuses_says_so_and_ends() {
         let mock = Mock::start(priced()).await.unwrap();
         let mut process = Process::new(&mock);
         process.durability(durability);
+        let told = Receiver::start(&[500]).await;
+        let address = process.folder.path().join("channel");
+        std::fs::write(&address, &told.base).unwrap();
+        let mut config = std::fs::read_to_string(process.config()).unwrap();
+        config.push_str(&format!(
+            "[alerts.ops]\ntype = \"webhook\"\nurl = {{ file = {address:?} }}\nevents = [\"ledger_trouble\"]\n"
+        ));
+        std::fs::write(process.config(), config).unwrap();
         process.start_sparing_file_limits(log).await;
         let made = process.admin("POST", "/keys", &json!({"project": "alpha"})).await;
         let key = made["key"].as_str().unwrap().to_owned();
@@ -66,6 +75,17 @@ async fn a_ledger_that_cannot_write_refuses_says_so_and_ends() {
             refused += client.await.unwrap();
         }
         mock.idle().await;
+        // Nothing could be written any more, and yet somebody was woken, also where the first try was not taken.
+        let messages = told.got();
+        let keys: Vec<String> = messages
+            .iter()
+            .map(|got| got.json()["data"]["alerts"][0]["dedup_key"].as_str().unwrap_or_default().to_owned())
+            .collect();
+        assert!(
+            messages.len() == 2 && keys[0].starts_with("ledger_trouble:") && keys[0] == keys[1],
+            "{keys:?}"
+        );
+        assert_eq!(messages[1].json()["data"]["title"], "The ledger cannot write");
 
         // With room again: what was sent is charged, nothing is held for ever.
         process.start().await;

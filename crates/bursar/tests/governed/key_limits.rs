@@ -141,6 +141,48 @@ async fn each_format_is_told_in_its_own_headers() {
     assert_eq!(answer.header("x-ratelimit-limit-requests"), "");
 }
 
+/// Gemini and Ollama have no headers of their own for it: their clients are told to wait as their vendors say it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_limit_says_how_long_to_wait_in_each_formats_own_way() {
+    let house = crate::families::house("").await;
+    for format in crate::families::FORMATS {
+        let made = made(&house, &json!({"limits": ["1 requests per hour"]})).await;
+        let key = made["key"].as_str().unwrap_or_else(|| panic!("no key: {made}"));
+        let headers = [("x-bursar-key", key.to_owned()), ("content-type", "application/json".to_owned())];
+        let body = (format.body)("hi [[mock out=5 in=10]]", 50, false).to_string();
+        let (path, name) = ((format.path)(false), format.name);
+        let first = house.post(path, &headers, body.clone()).await.unwrap();
+        let no = house.post(path, &headers, body).await.unwrap();
+        refused(&no, 429, "E-RATE-001");
+        let (limit, left) = match name {
+            "anthropic_messages" => {
+                ("anthropic-ratelimit-requests-limit", "anthropic-ratelimit-requests-remaining")
+            }
+            _ => ("x-ratelimit-limit-requests", "x-ratelimit-remaining-requests"),
+        };
+        for answer in [&first, &no] {
+            assert_eq!((answer.header(limit), answer.header(left)), ("1", "0"), "{name}");
+        }
+        let (wait, told) = (no.header("retry-after").to_owned(), no.json());
+        assert!(wait.parse::<u64>().is_ok_and(|seconds| seconds > 0), "{name}: `{wait}`");
+        match name {
+            "gemini_generate" => {
+                assert_eq!(told["error"]["status"], "RESOURCE_EXHAUSTED");
+                let details = told["error"]["details"].as_array().unwrap();
+                let retry = details
+                    .iter()
+                    .find(|detail| detail["@type"] == "type.googleapis.com/google.rpc.RetryInfo");
+                assert_eq!(retry.unwrap()["retryDelay"], format!("{wait}s"), "{told}");
+            }
+            "ollama_chat" | "ollama_generate" => {
+                assert!(told["error"].as_str().unwrap().contains("1 requests per hour"), "{told}");
+            }
+            "anthropic_messages" => assert_eq!(told["error"]["type"], "rate_limit_error", "{told}"),
+            _ => assert_eq!(told["error"]["code"], "rate_limit_exceeded", "{told}"),
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_used_only_from_where_it_may_be() {
     let (house, made) = house(&json!({"allowed_ips": ["10.0.0.0/8"]})).await;

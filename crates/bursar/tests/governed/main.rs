@@ -45,6 +45,7 @@ mod reprice;
 mod retention;
 mod roles;
 mod scrape;
+mod sealed_channels;
 mod secrets;
 mod shadow;
 mod shared_connections;

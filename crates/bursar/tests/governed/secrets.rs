@@ -11,6 +11,9 @@ const TURNED: &str = "sk-given-when-it-was-turned-987654";
 /// Whoever knows the address of a webhook may post there, and with its secret in Bursar's name.
 const CHANNEL: &str = "channel-address-0123456789";
 const SIGNING: &str = "channel-signing-secret-9876543210";
+/// An address that was given through the API, and the one that took its place.
+const SEALED: &str = "sealed-address-0123456789";
+const RESEALED: &str = "sealed-address-turned-987654";
 const PROMPT: &str = "the-prompt-is-nobodys-business";
 
 /// Every file below a folder.
@@ -54,8 +57,10 @@ async fn nothing_leaks(records: &str) {
             "[alerts.{name}]\ntype = \"webhook\"\nurl = {{ file = {url:?} }}\nsecret = {{ file = {secret:?} }}\n"
         ));
     }
+    config.push_str("[alerts.sealed]\ntype = \"slack\"\nurl = { sealed = \"chat\" }\n");
     std::fs::write(process.config(), config).unwrap();
     process.start().await;
+    let sealed = sealed(&process, &receiver).await;
     process.admin("POST", "/kill", &json!({"scope": "run=none", "reason": "an alert"})).await;
     receiver.until(1, |got| got.path.contains(CHANNEL)).await;
     let made = process.admin("POST", "/keys", &json!({"project": "alpha", "user": "ann"})).await;
@@ -111,8 +116,18 @@ async fn nothing_leaks(records: &str) {
             .is_some_and(|value| value.as_bytes().ends_with(TURNED.as_bytes()))
     };
     assert!(mock.requests().iter().any(used), "the rotated credential was never used");
+    shown.push(sealed);
     shown.extend([given, turned, process.admin("GET", "/providers/fake/credentials", &Value::Null).await]);
-    for path in ["/keys", "/audit?limit=100", "/alerts", "/providers", "/users", "/projects", "/budgets"] {
+    for path in [
+        "/keys",
+        "/audit?limit=100",
+        "/alerts",
+        "/alerts/secrets",
+        "/providers",
+        "/users",
+        "/projects",
+        "/budgets",
+    ] {
         shown.push(process.admin("GET", path, &Value::Null).await);
     }
     let token = process.token();
@@ -133,6 +148,8 @@ async fn nothing_leaks(records: &str) {
         ("admin token", &*token),
         ("channel's address", CHANNEL),
         ("channel's secret", SIGNING),
+        ("sealed address", SEALED),
+        ("sealed address's new one", RESEALED),
         ("prompt", PROMPT),
     ];
     for (what, secret) in secrets {
@@ -156,6 +173,21 @@ async fn nothing_leaks(records: &str) {
         }
     }
     assert!(std::fs::metadata(process.folder.path().join("log-1")).unwrap().len() > 0, "nothing was logged");
+}
+
+/// Gives a channel its address through the API, and another one: what the API answered to both.
+async fn sealed(process: &Process, receiver: &Receiver) -> Value {
+    let mut answers = Vec::new();
+    for address in [SEALED, RESEALED] {
+        let secret = format!("{}/{address}", receiver.base);
+        let set = json!({"name": "chat", "secret": secret});
+        answers.push(process.admin("POST", "/alerts/secrets", &set).await);
+        let tested = process.admin("POST", "/alerts/test", &json!({"channel": "sealed"})).await;
+        assert_eq!(tested["items"][0]["delivered"], true, "{tested}");
+        receiver.until(1, |got| got.path.contains(address)).await;
+    }
+    assert_eq!((&answers[0]["version"], &answers[1]["version"]), (&json!(1), &json!(2)), "{answers:?}");
+    Value::Array(answers)
 }
 
 /// What was kept of `count` requests, once all of them are on record and it is written.

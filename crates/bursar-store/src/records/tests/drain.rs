@@ -87,7 +87,7 @@ fn the_floor_moves_only_with_a_checkpoint() {
     assert_eq!(world.records.checkpoint().unwrap(), seq(9));
     let world = world.reopened();
     assert_eq!(world.records.floor(), seq(9));
-    world.records.drain(&[], seq(12)).unwrap();
+    world.records.drain::<Record>(&[], seq(12)).unwrap();
     assert_eq!(world.records.checkpoint().unwrap(), seq(12), "entries without a record move it too");
 }
 

@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::exit::Failure;
 use serde_json::Value;
 
-/// Subject usage.
+/// Whose usage, on which calendar.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Subject {
     #[command(flatten)]
@@ -18,7 +18,7 @@ pub(crate) struct Subject {
     server: Server,
 }
 
-/// Subject usage, and when.
+/// Whose usage, and when.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Asked {
     /// At or after: a time or a date
