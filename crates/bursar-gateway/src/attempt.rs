@@ -12,7 +12,7 @@ use crate::request::{self, BuildError};
 use crate::sending::{Cause, Unanswered};
 use crate::stream::GovernedStream;
 use crate::upstream::UpstreamError;
-use crate::{capture, refusal, sending};
+use crate::{capture, counting, refusal, sending};
 use bursar_core::{Code, Refusal, RequestId};
 use bursar_govern::admit::Admitted;
 use bursar_govern::fit::Wish;
@@ -136,6 +136,8 @@ async fn pass(
     if let Some(encoding) = encoding {
         meter = meter.with_encoding(encoding);
     }
+    let asked = (&*told.model, errand.route.format);
+    meter = counting::prepare(&errand.worker, deployment, asked, &errand.body.bytes, meter, &mut sent);
     let in_array = errand.facts.stream && errand.route.framing == Framing::JsonArray;
     let streams = status.is_success() && (kind != BodyKind::Json || in_array);
     let mut ahead = VecDeque::new();

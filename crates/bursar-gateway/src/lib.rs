@@ -13,6 +13,7 @@ pub mod chain;
 pub mod choose;
 mod collect;
 pub mod control;
+mod counting;
 mod declared;
 pub mod default_key;
 pub mod exchange;

@@ -139,6 +139,7 @@ impl Governor {
             ahead: offer.ahead,
             windows,
             permit: ask.permit.take(),
+            prompt: None,
         });
         if self.ledger().durable(seq).await.is_err() {
             let message = "the ledger cannot write; priced requests are refused until it can";

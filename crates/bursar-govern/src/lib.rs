@@ -13,6 +13,7 @@ pub mod capture;
 pub mod circuit;
 pub mod circuits;
 pub mod directory;
+mod estimate;
 pub mod fit;
 pub mod flight;
 pub mod governor;

@@ -9,7 +9,7 @@ use crate::route::Deployment;
 use crate::story::{AttemptEnd, Status, Story};
 use bursar_core::{Charge, RequestBound, ReservationId};
 use bursar_ledger::{ProvablyUnbilled, SuspenseCause, WindowId};
-use bursar_wire::Reading;
+use bursar_wire::{Prompt, Reading};
 use std::sync::Arc;
 
 /// Everything that belongs to one attempt in flight.
@@ -28,6 +28,8 @@ pub(crate) struct Attempt {
     pub(crate) ahead: Option<Ahead>,
     pub(crate) windows: Vec<WindowId>,
     pub(crate) permit: Option<Permit>,
+    /// What was asked, where its tokens can be counted should the answer not state them.
+    pub(crate) prompt: Option<Prompt>,
 }
 
 /// Set aside, nothing sent. Dropping it gives the hold back.
@@ -113,6 +115,12 @@ impl Sent {
     #[must_use]
     pub fn told(&self) -> Option<&Story> {
         self.0.as_ref().map(|attempt| &*attempt.story)
+    }
+    /// Keeps what was asked, to be counted should the answer not state it.
+    pub fn keep(&mut self, prompt: Option<Prompt>) {
+        if let Some(attempt) = &mut self.0 {
+            attempt.prompt = prompt;
+        }
     }
     /// Tells the endpoint's circuit how it went. The first word counts; an end that was not told tells it by itself.
     pub fn went(&mut self, went: Went) {

@@ -1,6 +1,7 @@
 //! Settle: from what was read off an answer to what an attempt is charged.
 
 use crate::calibrate::Calibrations;
+use crate::estimate::estimate;
 use crate::governor::Governor;
 use crate::learn::Owner;
 use crate::record;
@@ -8,11 +9,7 @@ use crate::reservation::{Attempt, BrokenBy};
 use crate::story::{AttemptEnd, Status};
 use bursar_core::{ApiFormat, Charge, Timestamp, Usage, UsageClass, Usd};
 use bursar_pricing::{Conditions, Cost};
-use bursar_wire::{Anomaly, Billed, Reading};
-
-/// Tokens that a provider may go on to generate and bill between our cancelling and its noticing: one client's report
-/// of a 14 % gap (ledger study, 2026) on short streams is what this covers.
-const SLACK_TOKENS: u64 = 64;
+use bursar_wire::{Billed, Reading};
 
 /// What an attempt is charged, and why.
 pub(crate) struct Bill {
@@ -20,6 +17,8 @@ pub(crate) struct Bill {
     pub(crate) cost: Cost,
     pub(crate) charge: Charge,
     pub(crate) estimated: bool,
+    /// What the estimate rests on, in words.
+    pub(crate) basis: Option<String>,
     pub(crate) service_tier: Option<String>,
     pub(crate) region: Option<String>,
     pub(crate) several_models: bool,
@@ -63,6 +62,7 @@ pub(crate) fn settle(
     story.upstream_request_id =
         reading.response_id.as_deref().map(str::to_owned).or(story.upstream_request_id.take());
     story.anomalies = reading.anomalies.iter().map(|anomaly| anomaly.as_str().to_owned()).collect();
+    story.anomalies.extend(bill.basis);
     if attempt.quote.calibrated {
         story.anomalies.push("held at a learned prompt bound".to_owned());
     }
@@ -103,11 +103,12 @@ fn bill(
     let conditions = conditions(reading, attempt, attempt.story.api_format, sent_at, failed);
     let stated = reading.billed() == Billed::Stated && !broken;
     let nothing = reading.billed() == Billed::Nothing && !broken;
-    let usage = if stated || nothing {
-        reading.usage
+    let (usage, basis) = if stated || nothing {
+        (reading.usage, None)
     } else {
         // Of an answer that broke off before its first byte nothing is malformed: complete it is not.
-        estimate(calibrations, attempt, reading, reading.complete && !broken)
+        let (usage, basis) = estimate(calibrations, attempt, reading, reading.complete && !broken);
+        (usage, Some(basis))
     };
     let several_models = stated && !reading.billed_by_model.is_empty();
     let mut cost = if several_models {
@@ -133,7 +134,7 @@ fn bill(
     }
     let word = |word: Option<&str>| word.map(str::to_owned);
     let (service_tier, region) = (word(conditions.service_tier), word(conditions.region));
-    Bill { usage, cost, charge, estimated, service_tier, region, several_models, as_billed }
+    Bill { usage, cost, charge, estimated, basis, service_tier, region, several_models, as_billed }
 }
 
 fn conditions<'a>(
@@ -176,33 +177,6 @@ fn charge(cost: &Cost, usage: &Usage, attempt: &Attempt) -> Charge {
         tokens: i64::try_from(usage.tokens()).unwrap_or(i64::MAX),
         requests: attempt.hold.requests,
     }
-}
-
-/// The most that the answer so far can have used: stated counts where there are any, else the prompt by calibration and
-/// one token for each byte of text seen, plus what a provider bills after a disconnect.
-fn estimate(calibrations: &Calibrations, attempt: &Attempt, reading: &Reading, complete: bool) -> Usage {
-    let quote = &attempt.quote.quote;
-    let mut usage = reading.usage;
-    if usage.prompt_tokens() == 0 {
-        let row = attempt.deployment.price.row.id();
-        let text = attempt.bound.text_tokens;
-        let bound = quote.input_tokens;
-        let media = bound.saturating_sub(text);
-        let input = calibrations.estimate(row, text).saturating_add(media).min(bound);
-        usage.set(UsageClass::Input, if attempt.bound.by_reference { bound } else { input });
-    }
-    let seen = reading.text_bytes.saturating_add(reading.media_bytes);
-    let slack = if complete { 0 } else { SLACK_TOKENS };
-    let unread = reading.anomalies.has(Anomaly::Encoded);
-    let output = if (attempt.story.stream || complete) && !unread {
-        usage.get(UsageClass::Output).max(seen.saturating_add(slack)).min(quote.output_tokens)
-    } else {
-        // A plain answer is generated in full before its first byte: what was seen of it says nothing. Nor does what
-        // came in an encoding that cannot be read.
-        quote.output_tokens
-    };
-    usage.set(UsageClass::Output, output);
-    usage
 }
 
 impl BrokenBy {

@@ -1,6 +1,6 @@
 //! API formats sans I/O: which route a path is, what a request asks for, how an answer is metered, how a no is said.
 //!
-//! Nothing here opens a connection, reads a clock or keeps a global; every function takes bytes and gives bytes or facts.
+//! Nothing here opens a connection, reads a clock or keeps a global but the vocabularies of tokenizers; every function takes bytes and gives bytes or facts.
 
 pub mod meter;
 pub mod rate_limit;
@@ -9,6 +9,7 @@ pub mod request;
 pub mod route;
 pub mod splice;
 pub mod strip;
+pub mod tokens;
 
 pub use meter::{Anomaly, Billed, BodyKind, Meter, Progress, Reading};
 pub use rate_limit::{RateLimit, rate_limit_headers};
@@ -17,3 +18,4 @@ pub use request::{Detail, Facts, Image, InputError, Needs, OutputFacts, Thinking
 pub use route::{Route, SpendRoute, Surface, client_keys, route, split_path_key};
 pub use splice::{Splice, SpliceError, splice};
 pub use strip::UsageStripper;
+pub use tokens::{Known, Prompt, Tokenizer};

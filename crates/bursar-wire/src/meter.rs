@@ -14,6 +14,7 @@ mod drive;
 mod estimate;
 mod gemini;
 mod gemini_usage;
+mod hearing;
 pub mod limits;
 mod number;
 mod ollama;
@@ -29,15 +30,17 @@ mod tally;
 mod token;
 
 pub use estimate::{BytesPerToken, Estimate, estimate};
-pub use reading::{Anomalies, Anomaly, Billed, ProviderError, Reading};
+pub use reading::{Anomalies, Anomaly, Billed, Counted, ProviderError, Reading};
 pub use report::{ReportError, report};
 
+use crate::tokens::Tokenizer;
 use anthropic::Messages;
 use bursar_core::{ApiFormat, Family};
 use chat::Chat;
 use decode::Decoder;
 use drive::Drive;
 use gemini::Gemini;
+use hearing::Hearing;
 use ollama::Ollama;
 use responses::Responses;
 
@@ -134,6 +137,18 @@ impl Meter {
     pub fn with_encoding(mut self, content_encoding: &str) -> Self {
         self.decoder = Decoder::of(content_encoding);
         self.undecoded = self.decoder.is_unknown();
+        self
+    }
+    /// The same meter, that counts the text with this tokenizer where the answer does not state its output
+    /// ([`Reading::counted`]). For OpenAI's formats: with any other nothing is counted.
+    #[must_use]
+    pub fn counting(mut self, tokenizer: Tokenizer) -> Self {
+        let hearing = Some(Box::new(Hearing::new(tokenizer)));
+        match &mut self.inner {
+            Inner::Chat(drive) => drive.answer_mut().hearing = hearing,
+            Inner::Responses(drive) => drive.answer_mut().hearing = hearing,
+            Inner::Messages(_) | Inner::Gemini(_) | Inner::Ollama(_) => {}
+        }
         self
     }
     /// Reads the next piece of the body.

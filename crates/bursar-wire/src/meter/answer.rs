@@ -1,10 +1,11 @@
 //! What the answers of all formats have in common: who answered, the text so far, the error, the end.
 
+use super::hearing::Hearing;
 use super::limits::{CHOICES_MAX, COUNT_MAX};
 use super::number;
 use super::reader::Scalar;
 use super::reading::{Anomalies, Anomaly, ProviderError, Reading};
-use bursar_core::Usage;
+use bursar_core::{Usage, UsageClass};
 use smallvec::SmallVec;
 
 /// Collected by the reader of each format.
@@ -29,6 +30,8 @@ pub(crate) struct Answer {
     /// The choice that is read: its index once known, its text so far.
     choice: usize,
     choice_text: u64,
+    /// Counts the text, where it is to be counted.
+    pub(crate) hearing: Option<Box<Hearing>>,
 }
 
 impl Answer {
@@ -109,6 +112,12 @@ impl Answer {
         self.text_bytes = self.text_bytes.saturating_add(bytes);
         self.choice_text = self.choice_text.saturating_add(bytes);
     }
+    /// What the text is, for who counts it.
+    pub(crate) fn hear(&mut self, part: &[u8]) {
+        if let Some(hearing) = &mut self.hearing {
+            hearing.hear(self.choice, part);
+        }
+    }
     /// Generated audio or images in base64.
     pub(crate) fn add_media(&mut self, bytes: u64) {
         self.media_bytes = self.media_bytes.saturating_add(bytes);
@@ -131,6 +140,9 @@ impl Answer {
     /// The common part of the reading.
     pub(crate) fn reading(mut self, body_bytes: u64, usage: Usage) -> Reading {
         self.end_choice();
+        // An answer that ended with its count needs no other.
+        let is_wanted = usage.stated(UsageClass::Output).is_none() || !self.ended;
+        let counted = self.hearing.filter(|_| is_wanted).and_then(|hearing| hearing.finish(self.text_bytes));
         let silent = usage.is_empty() && self.text_bytes == 0 && self.media_bytes == 0;
         let error = match self.error {
             Some(error) => Some(ProviderError {
@@ -153,6 +165,7 @@ impl Answer {
             finish: self.finish,
             text_bytes: self.text_bytes,
             text_bytes_by_choice: self.by_choice,
+            counted,
             media_bytes: self.media_bytes,
             body_bytes,
             error,

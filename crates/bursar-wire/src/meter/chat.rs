@@ -239,6 +239,12 @@ impl Reader for Chat {
     fn text(&mut self, at: Place, bytes: u64) {
         if at == Place::Media { self.answer.add_media(bytes) } else { self.answer.add_text(bytes) }
     }
+
+    fn hear(&mut self, at: Place, part: &[u8]) {
+        if at != Place::Media {
+            self.answer.hear(part);
+        }
+    }
 }
 
 impl Format for Chat {

@@ -89,6 +89,10 @@ impl<R: Format> Drive<R> {
         }
     }
 
+    pub(crate) fn answer_mut(&mut self) -> &mut Answer {
+        self.reader.answer_mut()
+    }
+
     pub(crate) fn feed(&mut self, piece: &[u8]) {
         self.body_bytes = self.body_bytes.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
         let piece = if self.begun { piece } else { self.begin(piece) };

@@ -1,8 +1,8 @@
 //! What an answer probably cost that did not say: from the bytes of text that were seen.
 //!
-//! No tokenizer: Anthropic and Google publish none, providers of open models serve a hundred, and hidden reasoning is in
-//! no text at all. Bytes per token, calibrated per model from answers that did state their usage, are as good where a
-//! tokenizer exists and the only way where none does (`docs/reference/metering.md`).
+//! Where the tokenizer of a model is public its text is counted ([`Reading::counted`]). Anthropic and Google publish none,
+//! providers of open models serve a hundred, and hidden reasoning is in no text at all: there bytes per token decide,
+//! calibrated per model from answers that did state their usage (`docs/reference/metering.md`).
 
 use super::reading::Reading;
 use bursar_core::{Usage, UsageClass};

@@ -48,4 +48,8 @@ pub(crate) trait Reader {
     fn scalar(&mut self, at: Self::Place, value: Scalar<'_>);
     /// So many more bytes of text (decoded) at a [`Take::Text`] or [`Take::Raw`] place.
     fn text(&mut self, at: Self::Place, bytes: u64);
+    /// What the text of a string at such a place is, part by part. A container's is never told.
+    fn hear(&mut self, at: Self::Place, part: &[u8]) {
+        let _ = (at, part);
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::limits::MESSAGE_BYTES_MAX;
 use super::reader::Scalar;
+use crate::tokens::Tokenizer;
 use bursar_core::Usage;
 use smallvec::SmallVec;
 use std::fmt;
@@ -34,6 +35,8 @@ pub struct Reading {
     pub text_bytes: u64,
     /// The same for each choice, by its index.
     pub text_bytes_by_choice: SmallVec<[u64; 2]>,
+    /// The tokens of that text, where the meter was told to count it and the answer did not end with a count of its own.
+    pub counted: Option<Counted>,
     /// Bytes of base64 of generated audio and images.
     pub media_bytes: u64,
     /// Bytes of the whole body, decoded.
@@ -42,6 +45,15 @@ pub struct Reading {
     pub error: Option<ProviderError>,
     /// What was odd: the figures were corrected or may be wrong.
     pub anomalies: Anomalies,
+}
+
+/// Text that was counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Counted {
+    /// By this tokenizer.
+    pub tokenizer: Tokenizer,
+    /// How many tokens it has; what could not be counted is one a byte.
+    pub tokens: u64,
 }
 
 /// How an answer bears on the bill.

@@ -262,6 +262,18 @@ impl Reader for Responses {
             _ => self.whole_text = self.whole_text.saturating_add(bytes),
         }
     }
+
+    fn hear(&mut self, at: Place, part: &[u8]) {
+        let is_text = match at {
+            // Audio states its type before its bytes.
+            Place::Delta => self.event_type.as_deref() != Some("response.audio.delta"),
+            // A stream's text came in deltas; its last event only repeats it.
+            _ => at != Place::Media && !self.streamed,
+        };
+        if is_text {
+            self.answer.hear(part);
+        }
+    }
 }
 
 impl Format for Responses {

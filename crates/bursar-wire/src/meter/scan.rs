@@ -287,19 +287,19 @@ impl<R: Reader> Scanner<R> {
             let Some((&byte, tail)) = rest.split_first() else { return rest };
             match self.escape.feed(byte) {
                 Escaped::More => {}
-                Escaped::Char(c) => self.absorb_char(c),
+                Escaped::Char(c) => self.absorb_char(c, reader),
                 Escaped::Bad => self.state = State::Broken,
             }
             return tail;
         }
         let Some(stop) = memchr::memchr2(b'"', b'\\', rest) else {
-            self.absorb(rest);
+            self.absorb(rest, reader);
             return &[];
         };
         let (part, from) = rest.split_at_checked(stop).unwrap_or((rest, &[]));
         let Some((&byte, tail)) = from.split_first() else { return from };
         if byte == b'\\' {
-            self.absorb(part);
+            self.absorb(part, reader);
             self.escape.open();
         } else {
             self.end_string(part, reader);
@@ -307,27 +307,28 @@ impl<R: Reader> Scanner<R> {
         tail
     }
 
-    fn absorb(&mut self, part: &[u8]) {
+    fn absorb(&mut self, part: &[u8], reader: &mut R) {
         if !part.is_empty() {
             self.escape.forget_half();
         }
         match self.role {
             Role::Key | Role::Word => self.word.push(part),
-            Role::Text => self.count(part.len()),
+            Role::Text => self.count(part, reader),
             Role::SkippedKey | Role::Skip => {}
         }
     }
 
-    fn absorb_char(&mut self, c: char) {
+    fn absorb_char(&mut self, c: char, reader: &mut R) {
         match self.role {
             Role::Key | Role::Word => self.word.push(c.encode_utf8(&mut [0; 4]).as_bytes()),
-            Role::Text => self.count(c.len_utf8()),
+            Role::Text => self.count(c.encode_utf8(&mut [0; 4]).as_bytes(), reader),
             Role::SkippedKey | Role::Skip => {}
         }
     }
 
-    fn count(&mut self, bytes: usize) {
-        self.counted = self.counted.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+    fn count(&mut self, part: &[u8], reader: &mut R) {
+        reader.hear(self.at, part);
+        self.counted = self.counted.saturating_add(u64::try_from(part.len()).unwrap_or(u64::MAX));
     }
 
     fn tell_text(&mut self, reader: &mut R) {
@@ -368,7 +369,7 @@ impl<R: Reader> Scanner<R> {
                 self.value_ended();
             }
             Role::Text => {
-                self.count(part.len());
+                self.count(part, reader);
                 self.tell_text(reader);
                 self.value_ended();
             }

@@ -1,6 +1,7 @@
 //! Where recorded bodies lie, and how a body is read in a test.
 
 mod bodies;
+mod counted;
 mod oracle;
 mod realworld;
 mod recorded;

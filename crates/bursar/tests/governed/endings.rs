@@ -120,6 +120,16 @@ async fn an_answer_that_a_provider_encodes_unasked_is_metered_all_the_same() {
 
 /// A provider that answers every request with these bytes, in an encoding that Bursar asked nobody for.
 async fn encoding(encoding: &'static str, kind: &'static str, body: &'static [u8]) -> std::net::SocketAddr {
+    answering("200 OK", encoding, kind, body).await
+}
+
+/// The same with a status of its own.
+async fn answering(
+    status: &'static str,
+    encoding: &'static str,
+    kind: &'static str,
+    body: &'static [u8],
+) -> std::net::SocketAddr {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -129,7 +139,7 @@ async fn encoding(encoding: &'static str, kind: &'static str, body: &'static [u8
             let mut asked = Vec::new();
             while !asked.ends_with(b"}") && stream.read_buf(&mut asked).await.unwrap_or(0) > 0 {}
             let head = format!(
-                "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-encoding: {encoding}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-encoding: {encoding}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
                 body.len()
             );
             let _ = stream.write_all(&[head.as_bytes(), body].concat()).await;
@@ -192,6 +202,97 @@ async fn an_answer_in_an_encoding_that_cannot_be_read_is_charged_at_the_most_it_
         assert_eq!(window["suspense"], "0");
         assert!(nanos(&window["settled"]) >= 2 * 77 * 1_000, "{window}");
     }
+}
+
+/// A complete error costs nothing, unless it says itself what it used: then that is the bill, however the request ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_body_is_read_for_whether_it_was_billed() {
+    let plain: &[u8] = br#"{"error":{"message":"no tool of that name","type":"invalid_request_error"}}"#;
+    let billed: &[u8] = br#"{"error":{"message":"failed while generating","type":"server_error"},"usage":{"prompt_tokens":10,"completion_tokens":24,"total_tokens":34}}"#;
+    for (body, settled, usage) in [(plain, 0, json!(null)), (billed, 58_000, json!(24))] {
+        for stream in [false, true] {
+            let house =
+                packing(answering("400 Bad Request", "identity", "application/json", body).await).await;
+            let answer = house.chat(&packed(stream)).await;
+            assert_eq!((answer.status, &answer.body[..]), (400, body), "unchanged");
+            let record = house.latest(1).await;
+            assert_eq!(
+                (&record["status"], &record["estimated"]),
+                (&json!("failed"), &json!(false)),
+                "{record}"
+            );
+            assert_eq!(record["usage"]["output"], usage, "{record}");
+            let window = house.settled("daily").await;
+            assert_eq!((nanos(&window["settled"]), &window["suspense"]), (settled, &json!("0")), "{window}");
+        }
+    }
+}
+
+/// A house whose model is served at `address`, by a provider that states no usage.
+async fn silent(model: &str, address: std::net::SocketAddr) -> House {
+    let text = format!(
+        "[providers.silent]\nfamily = \"openai\"\nbase_url = \"http://{address}/v1\"\ncredential = \"none\"\n\
+         [models.\"{model}\"]\ndeployments = [{{ provider = \"silent\", price = {{ input = \"1\", output = \"2\", context = 10000, max_output = 1000 }} }}]\n{DAILY}"
+    );
+    House::with(priced(), &text).await
+}
+
+/// Asks until what was not stated is counted by the tokenizer: it is read when it was missed once. The last record.
+async fn counted(house: &House, body: &Value) -> Value {
+    for number in 1..500 {
+        let answer = house.chat(body).await;
+        let record = house.record(answer.header("x-bursar-request-id")).await;
+        assert_eq!((answer.status, &record["estimated"]), (200, &json!(true)), "{record}");
+        if record["notes"].to_string().contains("o200k_base") {
+            return record;
+        }
+        // Before that bytes decide, which is never less.
+        assert!(record["notes"].to_string().contains("the output by bytes"), "{record}");
+        assert!(record["usage"]["output"].as_u64() >= Some(44), "{number}: {record}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the vocabulary was never read");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn text_and_prompt_that_no_usage_states_are_counted_where_the_tokenizer_is_public() {
+    let pangram = "The quick brown fox jumps over the lazy dog.";
+    let plain: &'static str = Box::leak(
+        json!({"model": "gpt-4o-2024-08-06", "choices": [{"index": 0, "finish_reason": "stop", "message": {"content": pangram}}]})
+            .to_string()
+            .into_boxed_str(),
+    );
+    let event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"The quick brown fox jumps over the lazy dog.\"}}]}\n\n";
+    for (stream, kind, bytes, output) in [
+        // Ten tokens, sixteen that may stand around them, and what is billed after a disconnect.
+        (false, "application/json", plain, 10 + 16),
+        (true, "text/event-stream", event, 10 + 16 + 64),
+    ] {
+        let house = silent("gpt-4o", encoding("identity", kind, bytes.as_bytes()).await).await;
+        let mut body = chat(5, stream);
+        (body["model"], body["max_tokens"]) = (json!("gpt-4o"), json!(500));
+        let record = counted(&house, &body).await;
+        // What the message says, three for the message, one for the role, three before the answer.
+        let said = body["messages"][0]["content"].as_str().unwrap();
+        let said = bursar_wire::Tokenizer::O200k.count(said).expect("the vocabulary was read");
+        let usage = &record["usage"];
+        assert_eq!((&usage["input"], &usage["output"]), (&json!(said + 7), &json!(output)), "{record}");
+        let notes = record["notes"].to_string();
+        assert!(notes.contains("estimated: the prompt by o200k_base, the output by o200k_base"), "{notes}");
+    }
+}
+
+/// A model that thinks unseen is charged for more than its text shows: bytes stay.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tokenizer_is_not_trusted_with_what_a_model_thinks_unseen() {
+    let plain = br#"{"model":"gpt-5","choices":[{"index":0,"finish_reason":"stop","message":{"content":"The quick brown fox"}}]}"#;
+    let house = silent("gpt-5", encoding("identity", "application/json", plain).await).await;
+    let mut body = chat(5, false);
+    (body["model"], body["max_tokens"]) = (json!("gpt-5"), json!(500));
+    let answer = house.chat(&body).await;
+    let record = house.record(answer.header("x-bursar-request-id")).await;
+    assert!(record["notes"].to_string().contains("the output by bytes"), "{record}");
+    assert_eq!(record["usage"]["output"], "The quick brown fox".len(), "{record}");
 }
 
 /// Rules: S3-17.

@@ -56,6 +56,7 @@ mod stop_time;
 mod stops;
 mod surfaces;
 mod throttle;
+mod too_large;
 mod traces;
 mod upstream_tls;
 mod vectors;

@@ -8,15 +8,17 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 /// One recorded body with what is expected of it.
-struct Recorded {
-    name: String,
-    format: ApiFormat,
+pub(super) struct Recorded {
+    pub(super) name: String,
+    pub(super) format: ApiFormat,
     provider: String,
-    kind: BodyKind,
+    pub(super) kind: BodyKind,
     status: u64,
     ambiguous: bool,
     expected: Value,
-    body: Vec<u8>,
+    pub(super) body: Vec<u8>,
+    /// What was asked, where that was recorded.
+    pub(super) request: Option<Bytes>,
 }
 
 /// The recorded formats that are Bursar's. Bedrock's, Cohere's own and transcriptions come later.
@@ -35,7 +37,7 @@ fn format_of(recorded: &str) -> Option<ApiFormat> {
     })
 }
 
-fn recorded() -> Vec<Recorded> {
+pub(super) fn recorded() -> Vec<Recorded> {
     let Some(manifest) = super::data_json("wire/manifest.json") else { return vec![] };
     let entries = manifest.as_array().unwrap().iter();
     entries
@@ -52,6 +54,9 @@ fn recorded() -> Vec<Recorded> {
                 ambiguous: entry["ambiguous"].as_bool().unwrap(),
                 expected: entry["expected"].clone(),
                 body: std::fs::read(super::data(&format!("wire/{file}")).unwrap()).unwrap(),
+                request: entry["request"]["body_file"]
+                    .as_str()
+                    .map(|file| std::fs::read(super::data(&format!("wire/{file}")).unwrap()).unwrap().into()),
             })
         })
         .collect()
