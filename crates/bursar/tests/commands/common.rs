@@ -7,38 +7,38 @@ use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
 /// A folder with nothing but what a test puts there, and an environment with nothing but what it sets.
-pub struct Place {
+pub(crate) struct Place {
     folder: tempfile::TempDir,
     variables: Vec<(String, String)>,
 }
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap(), variables: Vec::new() }
     }
-    pub fn with(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
     /// Reaches `server` with a token that it takes.
-    pub fn at(self, server: &Server) -> Self {
+    pub(crate) fn at(self, server: &Server) -> Self {
         self.with("BURSAR_URL", &server.url).with("BURSAR_ADMIN_TOKEN", "a-secret-token")
     }
-    pub fn file(self, name: &str, text: &str) -> Self {
+    pub(crate) fn file(self, name: &str, text: &str) -> Self {
         std::fs::write(self.path(name), text).unwrap();
         self
     }
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
     /// Exit code, standard output and standard error as one text, with what differs from run to run replaced.
-    pub fn run(&self, arguments: &[&str]) -> String {
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
         self.run_with(arguments, "")
     }
-    pub fn run_with(&self, arguments: &[&str], input: &str) -> String {
+    pub(crate) fn run_with(&self, arguments: &[&str], input: &str) -> String {
         let output = self.output(arguments, input);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let shown = format!(
@@ -50,7 +50,7 @@ impl Place {
         let shown = shown.replace(&self.folder.path().display().to_string(), "[FOLDER]");
         without_ports(&shown)
     }
-    pub fn output(&self, arguments: &[&str], input: &str) -> Output {
+    pub(crate) fn output(&self, arguments: &[&str], input: &str) -> Output {
         let mut child = Command::new(env!("CARGO_BIN_EXE_bursar"))
             .args(arguments)
             .current_dir(self.folder.path())
@@ -83,14 +83,14 @@ fn without_ports(text: &str) -> String {
 }
 
 /// A fake admin API: answers by method and path, and remembers what it was asked.
-pub struct Server {
-    pub url: String,
+pub(crate) struct Server {
+    pub(crate) url: String,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
     /// Answers `METHOD /path?query` with a status and a body; anything else with 404.
-    pub fn new(answers: &[(&str, u16, &str)]) -> Self {
+    pub(crate) fn new(answers: &[(&str, u16, &str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -108,7 +108,7 @@ impl Server {
         Self { url, asked }
     }
     /// What was asked so far, a line each: method, path, body.
-    pub fn asked(&self) -> String {
+    pub(crate) fn asked(&self) -> String {
         self.asked.lock().unwrap().join("\n")
     }
 }
@@ -158,6 +158,6 @@ fn answer(mut stream: &TcpStream, answers: &[(String, u16, String)], seen: &Mute
 }
 
 /// Whether a file exists: for tests that say what was not written.
-pub fn exists(path: &Path) -> bool {
+pub(crate) fn exists(path: &Path) -> bool {
     path.exists()
 }
