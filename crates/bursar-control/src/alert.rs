@@ -10,6 +10,7 @@ mod farewell;
 mod limits;
 mod mail;
 mod payload;
+mod projected;
 mod refusals;
 mod sealed;
 mod send;

@@ -16,6 +16,7 @@ pub mod control;
 mod counting;
 mod declared;
 pub mod default_key;
+mod dry_run;
 pub mod exchange;
 pub mod finale;
 pub mod fit;

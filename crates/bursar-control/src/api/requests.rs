@@ -1,5 +1,6 @@
 //! `/requests`: the record of every request, refusals included.
 
+use super::throttle::WouldMoveView;
 use crate::auth::Actor;
 use crate::page::List;
 use crate::problem::Problem;
@@ -69,6 +70,8 @@ pub(crate) struct RequestView {
     fits_max_output: Option<u64>,
     /// What shadow budgets would have refused.
     shadow: Vec<BlockedWindow>,
+    /// What a dry run of the throttle would have done with it; null: nothing else.
+    would_move: Option<WouldMoveView>,
     /// What went wrong, in words.
     error: Option<String>,
     /// Milliseconds to the first byte of the answer.
@@ -232,6 +235,7 @@ impl RequestView {
             blocking: record.blocking.iter().map(BlockedWindow::of).collect(),
             fits_max_output: record.fits_max_output,
             shadow: record.shadow.iter().map(BlockedWindow::of).collect(),
+            would_move: record.would_move.as_ref().map(WouldMoveView::of),
             error: record.error.clone(),
             first_byte_ms: record.first_byte_ms,
             total_ms: record.total_ms,

@@ -40,8 +40,8 @@ impl Authority {
         self.folder.path().join("ca.pem")
     }
 
-    /// A server with a certificate for `name` that speaks `protocols` and passes everything on to `provider`.
-    pub(crate) async fn front(&self, name: &str, protocols: &[&str], provider: SocketAddr) -> Front {
+    /// TLS with a certificate for `name`, over which `protocols` are spoken.
+    pub(crate) fn acceptor(&self, name: &str, protocols: &[&str]) -> TlsAcceptor {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
@@ -53,12 +53,17 @@ impl Authority {
             .with_single_cert(vec![certificate.der().clone()], key)
             .expect("a certificate and its key");
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        TlsAcceptor::from(Arc::new(config))
+    }
+
+    /// A server with a certificate for `name` that speaks `protocols` and passes everything on to `provider`.
+    pub(crate) async fn front(&self, name: &str, protocols: &[&str], provider: SocketAddr) -> Front {
+        let acceptor = self.acceptor(name, protocols);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let addr = listener.local_addr().expect("an address");
         let (accepted, agreed) =
             (Arc::new(AtomicUsize::new(0)), Arc::new(parking_lot::Mutex::new(Vec::new())));
-        let serving =
-            serve(listener, TlsAcceptor::from(Arc::new(config)), provider, accepted.clone(), agreed.clone());
+        let serving = serve(listener, acceptor, provider, accepted.clone(), agreed.clone());
         Front { addr, accepted, agreed, _serving: AbortOnDropHandle::new(tokio::spawn(serving)) }
     }
 }
