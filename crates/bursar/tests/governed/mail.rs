@@ -43,7 +43,7 @@ async fn mail_goes_over_tls_with_a_login_to_servers_that_are_vouched_for() {
     assert_eq!((&of("one")["delivered"], &of("two")["delivered"]), (&json!(true), &json!(true)), "{tested}");
     assert_eq!(
         (&of("three")["delivered"], &of("three")["problem"]),
-        (&json!(false), &json!("no TLS with the mail server")),
+        (&json!(false), &json!("the certificate of the mail server is not trusted")),
         "{tested}"
     );
     process.admin("POST", "/kill", &json!({"scope": "run=r1", "reason": "too fast"})).await;

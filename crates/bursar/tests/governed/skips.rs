@@ -2,8 +2,8 @@
 //! the record say why, and whoever was passed over was asked nothing. And who is asked how often among credentials.
 
 use crate::house::{House, asking, nanos, priced, reqwest_lite::Answer};
-use bursar_core::Family;
-use bursar_mock::Mock;
+use bursar_core::{Family, Rate};
+use bursar_mock::{Mock, Price};
 use serde_json::{Value, json};
 
 const PRICE: &str = "price = { input = \"1\", output = \"2\", context = 200000, max_output = 4096 }";
@@ -27,7 +27,9 @@ struct World {
 
 impl World {
     async fn new(more: &str) -> Self {
-        let picky = Mock::start(priced()).await.expect("a mock");
+        let rate = |text| Rate::parse_per_million(text).expect("a rate");
+        let price = Price { input: rate("1"), output: rate("2"), ..Price::default() };
+        let picky = Mock::start(priced().price("*", price)).await.expect("a mock");
         let claude = picky.base_url(Family::Anthropic);
         let mut text = format!(
             "{DAILY}[providers.picky]\nfamily = \"openai\"\nbase_url = \"{}\"\ncredential = {{ env = \"FAKE_KEY\" }}\nprices = \"picky\"\n\
