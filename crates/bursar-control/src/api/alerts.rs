@@ -165,8 +165,13 @@ async fn test(
         .collect();
     if wanted.is_empty() {
         let names: Vec<&str> = channels.iter().map(|channel| channel.name.as_str()).collect();
-        let known = if names.is_empty() { "none is configured".to_owned() } else { names.join(", ") };
-        let name = input.channel.unwrap_or_default();
+        if names.is_empty() {
+            return Err(Problem::field(
+                "channel",
+                "none is configured: write a section `[alerts.NAME]`, then `bursar reload`",
+            ));
+        }
+        let (name, known) = (input.channel.unwrap_or_default(), names.join(", "));
         return Err(Problem::field("channel", format!("no channel `{name}`; there are: {known}")));
     }
     let mut items = Vec::new();

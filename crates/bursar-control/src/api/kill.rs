@@ -172,7 +172,15 @@ async fn turn_off(
     match (here.iter().any(|kill| kill.source == KillSource::Api), elsewhere) {
         (false, Some(kept)) => Err(Problem::new(StatusCode::CONFLICT, kept)),
         (true | false, elsewhere) => {
-            let off = state.kill_off(&actor.name, &scope)?;
+            let off = state.kill_off(&actor.name, &scope).map_err(|error| match Problem::from(error) {
+                none if none.status == StatusCode::NOT_FOUND.as_u16() => {
+                    let detail = format!(
+                        "no kill switch is on at `{scope}`: `bursar kill status` names those that are"
+                    );
+                    Problem { detail, ..none }
+                }
+                other => other,
+            })?;
             let note = elsewhere.map(|kept| format!("still on: {kept}"));
             Ok(Json(Kill { note, ..Kill::stored(off) }))
         }

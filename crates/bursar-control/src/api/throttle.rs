@@ -7,6 +7,7 @@ use crate::state::State;
 use crate::throttle::{Decision, House, Moved, NO_PROVIDER, RulesView, Subject, Subjected, subject_of};
 use axum::Json;
 use axum::extract::{Path, Query, State as Shared};
+use axum::http::StatusCode;
 use bursar_core::{Timestamp, Usd};
 use bursar_store::PageRequest;
 use bursar_store::records::{Dimension, NameFilter, WouldMove};
@@ -326,7 +327,16 @@ async fn clear(
 ) -> Result<Json<ThrottleView>, Problem> {
     let subject = Subject { provider, project: query.project, model: query.model };
     let reason = query.reason.as_deref().unwrap_or("cleared");
-    decide(&state, &Decision { subject, forced: None, until: None, actor: &actor.name, reason })
+    let name = subject.provider.clone();
+    let decision = Decision { subject, forced: None, until: None, actor: &actor.name, reason };
+    decide(&state, &decision).map_err(|problem| {
+        if problem.status != StatusCode::NOT_FOUND.as_u16() {
+            return problem;
+        }
+        let detail =
+            format!("nobody decided about `{name}` by hand: `bursar throttle status` shows what is forced");
+        Problem { detail, ..problem }
+    })
 }
 
 #[utoipa::path(get, path = "/throttle/history", tag = "throttle", params(HistoryQuery),
@@ -363,7 +373,7 @@ fn unbudgeted(state: &State, covered: &[&str], now: Timestamp) -> Result<Vec<Unb
     let used = state
         .records
         .usage(hour(from), hour(now).plus_seconds(3_600), &[Dimension::Provider], &NameFilter::new())
-        .map_err(|error| Problem::new(axum::http::StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
+        .map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
     let mut sums: BTreeMap<String, (Usd, Usd)> = BTreeMap::new();
     for row in used {
         let Some(provider) = row.names.first().filter(|name| !name.is_empty()) else { continue };

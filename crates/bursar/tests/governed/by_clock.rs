@@ -214,6 +214,9 @@ async fn a_decision_by_hand_ends_by_itself_when_its_time_is_up() {
     let actors: Vec<&Value> =
         audit["items"].as_array().unwrap().iter().map(|entry| &entry["actor"]).collect();
     assert!(actors.contains(&&json!("admin")) && actors.contains(&&json!("throttle")), "{audit}");
+    let none = house.admin("DELETE", "/throttle/fake", &Value::Null).await;
+    assert_eq!(none["status"], 404, "{none}");
+    assert!(none["detail"].as_str().unwrap().contains("nobody decided about `fake`"), "{none}");
     for (field, wrong) in [
         ("provider", json!({"provider": "nobody", "reason": "x"})),
         ("project", json!({"provider": "fake", "project": "alhpa", "reason": "x"})),

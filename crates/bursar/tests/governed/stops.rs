@@ -323,6 +323,8 @@ async fn a_switch_survives_a_restart_and_ends_by_itself_only_where_that_was_aske
     assert_eq!(lifted, ["expiry", "admin"], "{history}");
     let past = json!({"scope": "platform", "reason": "late", "until": "2020-01-01T00:00:00Z"});
     assert_eq!(house.admin("POST", "/kill", &past).await["field"], "until");
+    let nobody = lift(&house, "user=nobody").await;
+    assert!(nobody["detail"].as_str().unwrap().contains("no kill switch is on at `user=nobody`"), "{nobody}");
     let odd = json!({"scope": "planet=earth", "reason": "x"});
     assert_eq!(house.admin("POST", "/kill", &odd).await["field"], "scope");
 }
