@@ -5,6 +5,7 @@ use super::farewell::Farewell;
 use super::limits::{BACK_OFF_FIRST_MS, BACK_OFF_MAX_MS, DIGEST_MAX, DRAIN, ROWS, SLOW_S, TICK};
 use super::send::{Courier, SendError};
 use super::sources::{self, SourceError};
+use super::stale::Sweeps;
 use crate::state::State;
 use arc_swap::ArcSwap;
 use bursar_core::Timestamp;
@@ -29,6 +30,7 @@ pub struct AlertDesk {
 struct Looked {
     soon: Timestamp,
     hour: i64,
+    stale: Sweeps,
     failures: u32,
 }
 
@@ -128,6 +130,7 @@ fn slowly(state: &State, looked: &mut Looked, now: Timestamp) -> Result<(), Sour
         return Ok(());
     }
     sources::soon(state, now)?;
+    looked.stale.sweep(state, now)?;
     looked.soon = now;
     let hour = now.seconds().div_euclid(3_600);
     if hour != looked.hour {
