@@ -141,11 +141,12 @@ async fn a_request_that_hangs_is_told_after_two_looks() {
         json!({"attributes": {"project": "alpha"}, "provider": "fake", "model": "small", "hold_usd": "0.01"});
     let made = house.admin("POST", "/reservations", &asked).await;
     assert_eq!(made["state"], "held", "{made}");
-    // A switch that ends within the hour is told by the same look: who sees it knows that there was one.
+    // A switch that ends within the hour is told by the next look, which comes when the clock has moved: who sees it knows
+    // that there was one.
     let look = async |at: &str, scope: &str, until: &str| {
-        clock.set(at);
         let switch = json!({"scope": scope, "reason": "a mark", "until": until});
         house.admin("POST", "/kill", &switch).await;
+        clock.set(at);
         is_told(&house, "kill_expiring", scope).await;
     };
     look("2026-04-10T10:01:10Z", "run=first", "2026-04-10T10:31:00Z").await;

@@ -175,7 +175,7 @@ pub(super) fn top(answer: &Value) -> String {
     let rows = items(answer);
     if rows.is_empty() {
         return format!(
-            "{}nothing has a {} that was used\n{}",
+            "{}no {} to rank\n{}",
             span(answer),
             at(answer, "by"),
             without(answer)
@@ -205,7 +205,7 @@ fn without(answer: &Value) -> String {
     if number(rest, "requests") == 0 && number(rest, "refused") == 0 {
         return String::new();
     }
-    format!("\nwithout a {}: {}", at(answer, "by"), in_all(rest))
+    format!("\nno {}: {}", at(answer, "by"), in_all(rest))
 }
 
 /// Spend that no budget counted.
