@@ -15,6 +15,7 @@ mod refusals;
 mod sealed;
 mod send;
 mod sources;
+mod stale;
 mod text;
 
 pub use channel::{Channel, ChannelKind, Language, Mail, MailSecurity, QuietHours};

@@ -6,6 +6,7 @@ use super::limits::{BACK_OFF_FIRST_MS, BACK_OFF_MAX_MS, DIGEST_MAX, DRAIN, ROWS,
 use super::projected;
 use super::send::{Courier, SendError};
 use super::sources::{self, SourceError};
+use super::stale::Sweeps;
 use crate::state::State;
 use arc_swap::ArcSwap;
 use bursar_core::Timestamp;
@@ -31,6 +32,7 @@ struct Looked {
     soon: Timestamp,
     minute: i64,
     hour: i64,
+    stale: Sweeps,
     failures: u32,
 }
 
@@ -130,6 +132,7 @@ fn slowly(state: &State, looked: &mut Looked, now: Timestamp) -> Result<(), Sour
         return Ok(());
     }
     sources::soon(state, now)?;
+    looked.stale.sweep(state, now)?;
     looked.soon = now;
     let minute = now.seconds().div_euclid(60);
     if minute != looked.minute {

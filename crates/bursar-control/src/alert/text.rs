@@ -147,6 +147,10 @@ const fn english(alert: &Alert) -> Template {
             "Bills are unknown",
             "{count} requests are in suspense, charged at their holds: {amount}. `bursar ledger suspense` names them.",
         ),
+        AlertEvent::StaleRequests => (
+            "Requests hang",
+            "{count} requests in flight have made no progress for longer than their providers may be silent. `bursar usage active` names them; what stays silent is given up and charged at its hold.",
+        ),
         AlertEvent::PriceMissing => (
             "Model {model} has no price",
             "Its requests are refused ({scope}). Give it a price, or the project a fallback price.",
@@ -217,6 +221,10 @@ const fn chinese(alert: &Alert) -> Template {
         AlertEvent::Suspense => (
             "有請求的帳單不明",
             "{count} 筆請求待確認，暫以預留金額 {amount} 計費。可用 `bursar ledger suspense` 查看。",
+        ),
+        AlertEvent::StaleRequests => (
+            "有請求停滯",
+            "{count} 筆進行中的請求已超過供應商允許的時間沒有進展。可用 `bursar usage active` 查看；若持續沒有進展，將視為逾時並以預留金額計費。",
         ),
         AlertEvent::PriceMissing => {
             ("模型 {model} 沒有價格", "其請求會被拒絕（{scope}）。請設定價格，或為專案設定備用價格。")

@@ -23,7 +23,8 @@ pub(crate) struct AlertView {
     at: String,
     /// `threshold`, `exhausted`, `overage`, `projected`, `burn_spike`, `throttle_engaged`, `throttle_released`,
     /// `throttle_would_engage`, `throttle_would_release`, `throttle_stale`, `kill_on`, `kill_off`, `kill_expiring`,
-    /// `circuit_opened`, `suspense`, `price_missing`, `key_expiring`, `ledger_trouble`, `ledger_drift`.
+    /// `circuit_opened`, `suspense`, `stale_requests`, `price_missing`, `key_expiring`, `ledger_trouble`,
+    /// `ledger_drift`.
     event: &'static str,
     /// Whether quiet hours and digests do not hold it back.
     urgent: bool,

@@ -1,5 +1,6 @@
 //! `/requests`: the record of every request, refusals included.
 
+use super::blocking::blocking;
 use super::throttle::WouldMoveView;
 use crate::auth::Actor;
 use crate::page::List;
@@ -193,6 +194,8 @@ pub(crate) struct RequestQuery {
     status: Option<String>,
     /// `name=value`.
     tag: Option<String>,
+    /// What went wrong: a code such as `E-BUDGET-002`, else the status such as `503` of a failed request.
+    code: Option<String>,
     /// Rows of the page.
     pub(super) limit: Option<u32>,
     /// `next_cursor` of the page before.
@@ -351,6 +354,7 @@ impl RequestQuery {
             provider: self.provider,
             status: status.transpose()?,
             tag: tag.transpose()?,
+            code: self.code,
         })
     }
 }
@@ -366,7 +370,8 @@ async fn list(
         cursor: query.cursor.clone(),
         limit: query.limit.unwrap_or(PageRequest::default().limit),
     };
-    let page = state.records.list(&query.filter()?, &page).map_err(|error| unavailable(&error))?;
+    let (filter, records) = (query.filter()?, Arc::clone(&state.records));
+    let page = blocking(move || Ok(records.list(&filter, &page)?)).await?;
     Ok(Json(List::of(page, |mut record| {
         actor.reach.hide(&mut record);
         RequestView::of(&state, &record)

@@ -256,4 +256,17 @@ impl Record {
             would_move: None,
         }
     }
+    /// What went wrong, in a word: the code of the refusal or gateway error, else the status that a failed request was
+    /// answered with. Empty where nothing did.
+    #[must_use]
+    pub fn went_wrong(&self) -> String {
+        match (self.code, self.status, self.status_code) {
+            (Some(code), ..) => code.to_string(),
+            (None, Status::Failed, Some(status)) => status.to_string(),
+            (None, Status::Failed, None) => "failed".to_owned(),
+            (None, Status::Cancelled, _) => "cancelled".to_owned(),
+            (None, Status::Denied, _) => "denied".to_owned(),
+            (None, Status::Pending | Status::Streaming | Status::Completed, _) => String::new(),
+        }
+    }
 }

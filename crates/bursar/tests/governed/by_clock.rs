@@ -277,3 +277,34 @@ async fn a_key_ends_when_it_was_said_to_end() {
     let events = told(&house).await;
     assert_eq!(events.iter().filter(|(event, _)| event == "key_expiring").count(), 1, "{events:?}");
 }
+
+/// A call that nobody tells anything more of is told after the second look, once, and not touched.
+///
+/// Rules: S4-69.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_hangs_is_told_after_two_looks() {
+    let clock = Hand::at("2026-04-10T10:00:00Z");
+    let house = House::at(&clock, priced(), MONTHS).await;
+    let asked =
+        json!({"attributes": {"project": "alpha"}, "provider": "fake", "model": "small", "hold_usd": "0.01"});
+    let made = house.admin("POST", "/reservations", &asked).await;
+    assert_eq!(made["state"], "held", "{made}");
+    // A switch that ends within the hour is told by the next look, which comes when the clock has moved: who sees it knows
+    // that there was one.
+    let look = async |at: &str, scope: &str, until: &str| {
+        let switch = json!({"scope": scope, "reason": "a mark", "until": until});
+        house.admin("POST", "/kill", &switch).await;
+        clock.set(at);
+        is_told(&house, "kill_expiring", scope).await;
+    };
+    look("2026-04-10T10:01:10Z", "run=first", "2026-04-10T10:31:00Z").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!told(&house).await.iter().any(|(event, _)| event == "stale_requests"), "once may be chance");
+    look("2026-04-10T10:02:20Z", "run=second", "2026-04-10T10:32:00Z").await;
+    is_told(&house, "stale_requests", "platform").await;
+    look("2026-04-10T10:03:30Z", "run=third", "2026-04-10T10:33:00Z").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(told(&house).await.iter().filter(|(event, _)| event == "stale_requests").count(), 1);
+    let settle = format!("/reservations/{}/settle", made["id"].as_str().expect("an id"));
+    assert_eq!(house.admin("POST", &settle, &json!({"cost_usd": "0.01"})).await["result"], "settled");
+}
