@@ -21,6 +21,7 @@ mod export;
 mod exposition;
 mod fallback;
 mod families;
+mod faults;
 mod first_start;
 mod fit;
 mod holds;

@@ -93,6 +93,14 @@ impl Process {
         self.listen(command, &log).await;
     }
 
+    /// As [`Self::start`], with these variables in its environment.
+    pub(crate) async fn start_with(&mut self, variables: &[(&str, &std::ffi::OsStr)]) {
+        let log = self.next_log();
+        let mut command = self.command(&log);
+        command.envs(variables.iter().copied());
+        self.listen(command, &log).await;
+    }
+
     /// As [`Self::start`], and a write that a limit on file sizes forbids fails, where it would end the process else.
     pub(crate) async fn start_sparing_file_limits(&mut self, to: Log) {
         let log = self.next_log();
