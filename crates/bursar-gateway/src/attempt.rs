@@ -148,7 +148,7 @@ async fn pass(
             Collected::All(bytes) => {
                 meter.feed(&bytes);
                 capture::heard(&mut sent, [&bytes]);
-                return whole(errand, deployment, sent, meter, &head, bytes, told);
+                return whole(errand, deployment, sent, meter, &head, bytes, told).await;
             }
             Collected::More(chunks) => ahead = chunks,
             Collected::Broken(chunks, by) => {
@@ -181,7 +181,7 @@ async fn pass(
 }
 
 /// A complete answer in hand, and whether another try may do better.
-fn whole(
+async fn whole(
     errand: &Errand,
     deployment: &Deployment,
     sent: Sent,
@@ -191,7 +191,10 @@ fn whole(
     told: Told,
 ) -> Tried {
     let (status, reading) = (head.status, meter.finish());
-    let (story, answer) = sending::settle(sent, &reading, head, bytes, told);
+    let (mut story, answer) = sending::settle(sent, &reading, head, bytes, told);
+    if let Some(story) = story.as_mut() {
+        errand.worker.gateway.governor.hand_over(story).await;
+    }
     let outlook = health::outlook(&deployment.provider, status, &head.headers, &reading);
     match story {
         // Where the error was billed, another try would be billed beside it.

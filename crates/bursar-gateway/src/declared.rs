@@ -220,7 +220,8 @@ impl Errand {
                 Collected::All(bytes) => {
                     capture::heard(&mut sent, [&bytes]);
                     let (story, answer) = sending::settle(sent, &Reading::default(), &head, bytes, told);
-                    if let Some(story) = story {
+                    if let Some(mut story) = story {
+                        governor.hand_over(&mut story).await;
                         let end = if status.is_success() { Status::Completed } else { Status::Failed };
                         governor.end(story, end);
                     }
