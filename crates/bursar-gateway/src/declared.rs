@@ -2,10 +2,11 @@
 //! passed on as they stand.
 
 use crate::answer::{self, Answer, Told};
+use crate::attending::see_through;
 use crate::body::AnswerBody;
 use crate::choose::{self, Chosen, NoneLeft};
 use crate::collect::{Collected, collect};
-use crate::exchange::{Worker, see_through};
+use crate::exchange::Worker;
 use crate::heartbeat::Heartbeat;
 use crate::intake::Body;
 use crate::request::{BuildError, towards};

@@ -7,6 +7,7 @@ pub mod address;
 pub mod answer;
 mod arrival;
 pub mod attempt;
+mod attending;
 pub mod body;
 mod capture;
 pub mod chain;
