@@ -12,6 +12,7 @@ use crate::request::{self, BuildError};
 use crate::sending::{Cause, Unanswered};
 use crate::stream::GovernedStream;
 use crate::upstream::UpstreamError;
+use crate::upstream_body::UpstreamBody;
 use crate::{capture, counting, refusal, sending};
 use bursar_core::{Code, Refusal, RequestId};
 use bursar_govern::admit::Admitted;
@@ -27,7 +28,6 @@ use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 use http::{Response, StatusCode, response};
-use hyper::body::Incoming;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -123,7 +123,7 @@ async fn pass(
     errand: &Errand,
     deployment: &Deployment,
     (mut sent, mut cut): (Sent, Cut),
-    (head, mut upstream): (response::Parts, Incoming),
+    (head, mut upstream): (response::Parts, UpstreamBody),
     told: Told,
 ) -> Tried {
     let timeouts = &deployment.provider.timeouts;

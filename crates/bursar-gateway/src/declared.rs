@@ -12,6 +12,7 @@ use crate::intake::Body;
 use crate::request::{BuildError, towards};
 use crate::sending::{Cause, Unanswered};
 use crate::stream::GovernedStream;
+use crate::upstream_body::UpstreamBody;
 use crate::{Gateway, arrival, capture, refusal, sending};
 use bursar_core::limits::REQUEST_BODY_BYTES_MAX;
 use bursar_core::{ApiFormat, Code, Refusal, RequestId};
@@ -205,7 +206,7 @@ impl Errand {
         mut sent: Sent,
         mut cut: Cut,
         head: response::Parts,
-        mut incoming: Incoming,
+        mut incoming: UpstreamBody,
         told: Told,
     ) -> Answer {
         let governor = &self.gateway().governor;
