@@ -12,6 +12,7 @@ use crate::request::{self, BuildError};
 use crate::sending::{Cause, Unanswered};
 use crate::stream::GovernedStream;
 use crate::upstream::UpstreamError;
+use crate::upstream_body::UpstreamBody;
 use crate::{capture, counting, refusal, sending};
 use bursar_core::{Code, Refusal, RequestId};
 use bursar_govern::admit::Admitted;
@@ -27,7 +28,6 @@ use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 use http::{Response, StatusCode, response};
-use hyper::body::Incoming;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -123,7 +123,7 @@ async fn pass(
     errand: &Errand,
     deployment: &Deployment,
     (mut sent, mut cut): (Sent, Cut),
-    (head, mut upstream): (response::Parts, Incoming),
+    (head, mut upstream): (response::Parts, UpstreamBody),
     told: Told,
 ) -> Tried {
     let timeouts = &deployment.provider.timeouts;
@@ -148,7 +148,7 @@ async fn pass(
             Collected::All(bytes) => {
                 meter.feed(&bytes);
                 capture::heard(&mut sent, [&bytes]);
-                return whole(errand, deployment, sent, meter, &head, bytes, told);
+                return whole(errand, deployment, sent, meter, &head, bytes, told).await;
             }
             Collected::More(chunks) => ahead = chunks,
             Collected::Broken(chunks, by) => {
@@ -181,7 +181,7 @@ async fn pass(
 }
 
 /// A complete answer in hand, and whether another try may do better.
-fn whole(
+async fn whole(
     errand: &Errand,
     deployment: &Deployment,
     sent: Sent,
@@ -191,7 +191,10 @@ fn whole(
     told: Told,
 ) -> Tried {
     let (status, reading) = (head.status, meter.finish());
-    let (story, answer) = sending::settle(sent, &reading, head, bytes, told);
+    let (mut story, answer) = sending::settle(sent, &reading, head, bytes, told);
+    if let Some(story) = story.as_mut() {
+        errand.worker.gateway.governor.hand_over(story).await;
+    }
     let outlook = health::outlook(&deployment.provider, status, &head.headers, &reading);
     match story {
         // Where the error was billed, another try would be billed beside it.

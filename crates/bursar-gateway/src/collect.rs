@@ -1,11 +1,11 @@
 //! Reading a plain answer whole, up to a size: then its head can still say what it cost.
 
 use crate::limits::COLLECTED_ANSWER_BYTES_MAX;
+use crate::upstream_body::UpstreamBody;
 use bursar_govern::kill::{Cut, CutBy};
 use bursar_govern::reservation::BrokenBy;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(crate) enum Collected {
 
 /// Reads an answer whole, up to [`COLLECTED_ANSWER_BYTES_MAX`]; `came`: called with each part that comes.
 pub(crate) async fn collect(
-    upstream: &mut Incoming,
+    upstream: &mut UpstreamBody,
     idle: Duration,
     mut cut: Option<&mut Cut>,
     mut came: impl FnMut(),

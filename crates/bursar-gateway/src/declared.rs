@@ -2,15 +2,17 @@
 //! passed on as they stand.
 
 use crate::answer::{self, Answer, Told};
+use crate::attending::see_through;
 use crate::body::AnswerBody;
 use crate::choose::{self, Chosen, NoneLeft};
 use crate::collect::{Collected, collect};
-use crate::exchange::{Worker, see_through};
+use crate::exchange::Worker;
 use crate::heartbeat::Heartbeat;
 use crate::intake::Body;
 use crate::request::{BuildError, towards};
 use crate::sending::{Cause, Unanswered};
 use crate::stream::GovernedStream;
+use crate::upstream_body::UpstreamBody;
 use crate::{Gateway, arrival, capture, refusal, sending};
 use bursar_core::limits::REQUEST_BODY_BYTES_MAX;
 use bursar_core::{ApiFormat, Code, Refusal, RequestId};
@@ -204,7 +206,7 @@ impl Errand {
         mut sent: Sent,
         mut cut: Cut,
         head: response::Parts,
-        mut incoming: Incoming,
+        mut incoming: UpstreamBody,
         told: Told,
     ) -> Answer {
         let governor = &self.gateway().governor;
@@ -220,7 +222,8 @@ impl Errand {
                 Collected::All(bytes) => {
                     capture::heard(&mut sent, [&bytes]);
                     let (story, answer) = sending::settle(sent, &Reading::default(), &head, bytes, told);
-                    if let Some(story) = story {
+                    if let Some(mut story) = story {
+                        governor.hand_over(&mut story).await;
                         let end = if status.is_success() { Status::Completed } else { Status::Failed };
                         governor.end(story, end);
                     }

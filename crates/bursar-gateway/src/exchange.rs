@@ -6,10 +6,9 @@ use crate::intake::Intake;
 use crate::limits::{CONTROL_WAIT, body_bytes_max};
 use crate::server::Door;
 use crate::upstream::{TlsError, Upstream};
-use crate::{Gateway, address, arrival, chain, declared, idempotency, models, refusal};
+use crate::{Gateway, address, arrival, attending, chain, declared, models, refusal};
 use bursar_core::limits::REQUEST_BODY_BYTES_MAX;
 use bursar_core::{ApiFormat, Code, Refusal};
-use bursar_govern::idempotency::Place;
 use bursar_govern::identify;
 use bursar_wire::{Route, SpendRoute, read_facts, route};
 use http::request::Parts;
@@ -18,7 +17,7 @@ use hyper::body::Incoming;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// One thread's share of the data plane.
@@ -157,26 +156,7 @@ async fn spend(worker: Arc<Worker>, route: SpendRoute, parts: Parts, body: Incom
     let left = gone.clone().drop_guard();
     let errand =
         Errand { worker, route, facts, caller, parts, body, wish, deployments: found.deployments, gone };
-    see_through(&tasks, left, place, chain::run(errand, story)).await
-}
-
-/// Runs the attempts in a task of their own: a plain answer is read to its end even when its client has left, for it is
-/// billed in full, and then the truth is known. `left` is dropped when the client leaves.
-pub(crate) async fn see_through(
-    tasks: &TaskTracker,
-    left: DropGuard,
-    place: Option<Place>,
-    attempts: impl Future<Output = Answer> + Send + 'static,
-) -> Answer {
-    let (tx, rx) = tokio::sync::oneshot::channel();
-    tasks.spawn(async move {
-        let answer = idempotency::finish(place, attempts.await);
-        // A client that left drops the answer here, which settles it.
-        drop(tx.send(answer));
-    });
-    let answer = rx.await;
-    left.disarm();
-    answer.unwrap_or_else(|_| answer::abandoned())
+    attending::see_through(&tasks, left, place, chain::run(errand, story)).await
 }
 
 async fn count_tokens(worker: &Arc<Worker>, route: &SpendRoute, parts: Parts, body: Incoming) -> Answer {

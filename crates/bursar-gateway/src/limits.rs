@@ -8,9 +8,16 @@ use std::time::Duration;
 pub const POOL_IDLE: Duration = Duration::from_secs(90);
 /// Idle upstream connections per host and worker: a burst of a thousand streams finds most of its connections again.
 pub const POOL_IDLE_PER_HOST_MAX: usize = 1_024;
-/// Pools of one worker, each with a connect timeout and authorities of its own: far more than there are providers; beyond
-/// it, which many reloads may reach, they begin anew.
+/// How often idle connections are looked at: a sixth of the time that they are kept.
+pub const POOL_TEND: Duration = Duration::from_secs(15);
+/// Pools of one worker, each with a host, a connect timeout and authorities of its own: far more than there are providers;
+/// beyond it, which many reloads may reach, they begin anew.
 pub const POOLS_MAX: usize = 256;
+/// How often a provider's HTTP/2 connection with open streams is asked whether it lives: half of what the usual middlebox
+/// keeps a silent one.
+pub const HTTP2_PING_EVERY: Duration = Duration::from_secs(30);
+/// How long its answer may take before the connection counts as dead: no road to a provider takes longer.
+pub const HTTP2_PING_WAIT: Duration = Duration::from_secs(20);
 /// Bytes a second that a client must send of a body on the whole, beyond its first wait: a hundredth of a slow line's.
 pub const BODY_BYTES_PER_SECOND_MIN: u64 = 1_024;
 /// Answers up to this size are collected so that their cost can stand in a header; larger ones stream through.

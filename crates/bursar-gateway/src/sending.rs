@@ -5,6 +5,7 @@ use crate::answer::{self, Answer, Told};
 use crate::body::AnswerBody;
 use crate::exchange::Worker;
 use crate::upstream::UpstreamError;
+use crate::upstream_body::UpstreamBody;
 use crate::{capture, health, trace};
 use bursar_core::{Code, Refusal, RequestId};
 use bursar_govern::circuit::Went;
@@ -17,7 +18,6 @@ use bytes::Bytes;
 use http::response::Parts;
 use http::{Request, Response};
 use http_body_util::Full;
-use hyper::body::Incoming;
 
 /// Why there is no answer, and with it what is known of the bill.
 #[derive(Clone, Copy)]
@@ -45,7 +45,7 @@ pub(crate) async fn send(
     mut reservation: Reservation,
     cut: &mut Cut,
     mut upstream: Request<Full<Bytes>>,
-) -> Result<(Sent, Parts, Incoming), Box<Unanswered>> {
+) -> Result<(Sent, Parts, UpstreamBody), Box<Unanswered>> {
     let request_id = request_id(&reservation);
     if let Some(story) = reservation.story() {
         trace::pass_on(story, upstream.headers_mut());

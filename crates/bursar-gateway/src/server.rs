@@ -1,7 +1,7 @@
 //! Accepting clients: current-thread workers, one per core, each with its own pool of upstream connections.
 
 use crate::exchange::{self, Worker};
-use crate::limits::{CONNECTIONS_PER_WORKER_MAX, HTTP2_STREAMS_MAX, LAST_WORDS};
+use crate::limits::{CONNECTIONS_PER_WORKER_MAX, HTTP2_STREAMS_MAX, LAST_WORDS, POOL_TEND};
 use crate::lingering::{Look, Watch, Watched};
 use crate::patience::Patience;
 use crate::upstream::TlsError;
@@ -114,12 +114,18 @@ async fn serve(
     };
     let room = Arc::new(Semaphore::new(CONNECTIONS_PER_WORKER_MAX));
     let mut tasks = JoinSet::new();
+    let mut tends = tokio::time::interval(POOL_TEND);
+    tends.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         while tasks.try_join_next().is_some() {}
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { break };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stopped.wait_for(|stop| *stop) => break,
+            _ = tends.tick() => {
+                worker.upstream.tend();
+                continue;
+            }
         };
         let (stream, peer) = match accepted {
             Ok((stream, peer)) => {

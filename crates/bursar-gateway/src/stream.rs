@@ -5,6 +5,7 @@ use crate::capture;
 use crate::finale::Finale;
 use crate::heartbeat::Heartbeat;
 use crate::limits::{BEHIND, READ_ON, READ_ON_PAUSE};
+use crate::upstream_body::UpstreamBody;
 use bursar_core::{Refusal, RequestId};
 use bursar_govern::Governor;
 use bursar_govern::directory::Timeouts;
@@ -17,7 +18,7 @@ use bursar_wire::strip::Pieces;
 use bursar_wire::{Meter, UsageStripper};
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Frame, Incoming};
+use hyper::body::{Body, Frame};
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ const SHORT: &str = "the answer was ended because no more of it could be held";
 /// The answer, its meter, and the reservation that it will settle.
 pub struct GovernedStream {
     /// Dropped, which cancels it, when the answer is cut.
-    upstream: Option<Incoming>,
+    upstream: Option<UpstreamBody>,
     /// Chunks that were read and not metered yet.
     ahead: VecDeque<Bytes>,
     /// Pieces for the client.
@@ -69,7 +70,7 @@ impl GovernedStream {
     #[must_use]
     pub fn new(
         governor: Arc<Governor>,
-        upstream: Incoming,
+        upstream: UpstreamBody,
         ahead: VecDeque<Bytes>,
         sent: Sent,
         meter: Meter,
@@ -266,7 +267,12 @@ impl Drop for GovernedStream {
 
 /// Meters what had come already when a client left that was behind: it was generated, so it is billed. A provider that
 /// still generates is cancelled soon, for its pieces have pauses between them.
-async fn read_on(mut upstream: Incoming, ahead: VecDeque<Bytes>, mut ending: Ending, place: Option<Place>) {
+async fn read_on(
+    mut upstream: UpstreamBody,
+    ahead: VecDeque<Bytes>,
+    mut ending: Ending,
+    place: Option<Place>,
+) {
     ahead.iter().for_each(|chunk| ending.meter.feed(chunk));
     let until = Instant::now() + READ_ON;
     let mut by = Some(BrokenBy::Client);

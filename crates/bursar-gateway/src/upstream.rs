@@ -1,15 +1,16 @@
 //! The way to the providers: pools of connections per worker, with a timeout on everything that waits.
 
-use crate::limits::{POOL_IDLE, POOL_IDLE_PER_HOST_MAX, POOLS_MAX};
+use crate::host::{Drivers, Host};
+use crate::limits::POOLS_MAX;
 use crate::proxies::Proxies;
 use crate::road::{Road, why};
+use crate::upstream_body::UpstreamBody;
 use bytes::Bytes;
 use http::header::PROXY_AUTHORIZATION;
-use http::{Request, Response};
+use http::uri::{Authority, Scheme};
+use http::{Request, Response, Uri};
 use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use parking_lot::Mutex;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -17,6 +18,7 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Why no answer came. The difference decides what happens to the hold.
 #[derive(Debug, thiserror::Error)]
@@ -76,13 +78,21 @@ impl Authorities {
     }
 }
 
-type Pool = Client<Road, Full<Bytes>>;
+/// What the connections of one pool have in common.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Way {
+    connect: Duration,
+    authorities: Option<Authorities>,
+    scheme: Scheme,
+    authority: Authority,
+}
 
-/// One worker's connections: HTTP/1.1 kept in stacks, HTTP/2 shared.
+/// One worker's connections.
 pub struct Upstream {
     tls: rustls::ClientConfig,
     proxies: Proxies,
-    pools: parking_lot::Mutex<HashMap<(Duration, Option<Authorities>), Pool>>,
+    hosts: Mutex<HashMap<Way, Arc<Host>>>,
+    drivers: Drivers,
 }
 
 impl Upstream {
@@ -93,7 +103,7 @@ impl Upstream {
     pub fn new(proxies: Proxies) -> Result<Self, TlsError> {
         let tls = tls().map_err(TlsError)?;
         let tls = tls.with_platform_verifier().map_err(TlsError)?.with_no_client_auth();
-        Ok(Self { tls, proxies, pools: parking_lot::Mutex::default() })
+        Ok(Self { tls, proxies, hosts: Mutex::default(), drivers: Mutex::default() })
     }
 
     /// Sends `request` and waits for the head of the answer: `connect` bounds a new connection with its TLS,
@@ -106,27 +116,48 @@ impl Upstream {
         mut request: Request<Full<Bytes>>,
         connect: Duration,
         first_byte: Duration,
-    ) -> Result<Response<Incoming>, UpstreamError> {
+    ) -> Result<Response<UpstreamBody>, UpstreamError> {
         let authorities = request.extensions_mut().remove::<Authorities>();
         if let Some(authorization) = self.proxies.authorization(request.uri()) {
             request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
         }
-        let pool = self.pool(connect, authorities)?;
-        match tokio::time::timeout(first_byte, pool.request(request)).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) if error.is_connect() => Err(unconnected(error.into())),
-            Ok(Err(error)) => Err(UpstreamError::Broken(error.into())),
+        let host = self.host(request.uri(), connect, authorities)?;
+        match tokio::time::timeout(first_byte, host.send(request, &self.drivers)).await {
+            Ok(answered) => answered,
             Err(_) => Err(UpstreamError::Timeout(first_byte)),
         }
     }
 
-    fn pool(&self, connect: Duration, authorities: Option<Authorities>) -> Result<Pool, UpstreamError> {
-        let mut pools = self.pools.lock();
-        let key = (connect, authorities);
-        if let Some(pool) = pools.get(&key) {
-            return Ok(pool.clone());
+    /// Closes connections that were not used for long, or that the other side has closed. To be called now and then where
+    /// they live.
+    pub fn tend(&self) {
+        let hosts: Vec<Arc<Host>> = self.hosts.lock().values().cloned().collect();
+        let now = Instant::now();
+        for host in hosts {
+            host.tend(now);
         }
-        let tls = match &key.1 {
+    }
+
+    /// Closes every connection that no request is on.
+    pub fn forget_idle(&self) {
+        self.hosts.lock().clear();
+    }
+
+    fn host(
+        &self,
+        uri: &Uri,
+        connect: Duration,
+        authorities: Option<Authorities>,
+    ) -> Result<Arc<Host>, UpstreamError> {
+        let (Some(scheme), Some(authority)) = (uri.scheme().cloned(), uri.authority().cloned()) else {
+            return Err(unconnected("the URL names no host".into()));
+        };
+        let way = Way { connect, authorities, scheme, authority };
+        let mut hosts = self.hosts.lock();
+        if let Some(host) = hosts.get(&way) {
+            return Ok(Arc::clone(host));
+        }
+        let tls = match &way.authorities {
             None => self.tls.clone(),
             Some(authorities) => {
                 let roots = authorities.roots().map_err(|error| unconnected(error.into()))?;
@@ -134,32 +165,22 @@ impl Upstream {
                 tls.with_root_certificates(roots).with_no_client_auth()
             }
         };
-        if pools.len() >= POOLS_MAX {
-            pools.clear();
+        if hosts.len() >= POOLS_MAX {
+            hosts.clear();
         }
-        let pool = new_pool(Road::new(tls, self.proxies.clone(), connect));
-        pools.insert(key, pool.clone());
-        Ok(pool)
+        let road = Road::new(tls, self.proxies.clone(), connect);
+        let host = Host::new(road, way.scheme.clone(), way.authority.clone());
+        let host = host.map_err(|error| unconnected(error.into()))?;
+        hosts.insert(way, Arc::clone(&host));
+        Ok(host)
     }
 }
 
-fn unconnected(source: Box<dyn std::error::Error + Send + Sync>) -> UpstreamError {
+pub(crate) fn unconnected(source: Box<dyn std::error::Error + Send + Sync>) -> UpstreamError {
     UpstreamError::Connect(Unconnected { why: why(&*source), source })
 }
 
 fn tls() -> Result<rustls::ConfigBuilder<rustls::ClientConfig, rustls::WantsVerifier>, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()
-}
-
-fn new_pool(road: Road) -> Pool {
-    Client::builder(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(POOL_IDLE)
-        .pool_max_idle_per_host(POOL_IDLE_PER_HOST_MAX)
-        .http2_keep_alive_interval(Duration::from_secs(30))
-        .http2_keep_alive_timeout(Duration::from_secs(20))
-        .http2_adaptive_window(true)
-        .build(road)
 }

@@ -21,7 +21,7 @@ use bursar_core::limits::RESERVATION_TTL_S;
 use bursar_core::{Attribute, Attributes, Charge, Code, Refusal, RequestId, ReservationId, Timestamp};
 use bursar_ledger::{Outcome, Progress, ProvablyUnbilled, Record, Settle, SuspenseCause, WindowId};
 use bursar_pricing::PriceRow;
-use bursar_store::ledger::{Applied, Ledger, LedgerDown};
+use bursar_store::ledger::{Applied, Ledger, LedgerDown, Seq};
 use bursar_wire::Facts;
 use std::sync::Arc;
 
@@ -179,6 +179,9 @@ impl Governor {
     /// Ends a story, with `status` unless a settle has ended it already, and tells it to the observer.
     pub fn end(&self, mut story: Box<Story>, status: Status) {
         story.finish(status, self.now());
+        if let Some(seq) = story.unwritten.take() {
+            self.handed_over(&story, self.ledger.write_now(seq));
+        }
         if let Some(reply) = &story.reply {
             reply.note(&story);
         }
@@ -230,6 +233,7 @@ impl Governor {
         self.freed(id, "suspend", applied, windows);
     }
 
+    /// Settles; the entry is to be handed over: by [`Governor::hand_over`], or when the story ends.
     pub(crate) fn settle(
         &self,
         id: ReservationId,
@@ -237,10 +241,25 @@ impl Governor {
         estimated: bool,
         record: Record,
         windows: &[WindowId],
-    ) {
+    ) -> Option<Seq> {
         let settle = Settle { id, charge, estimated, record };
-        let applied = self.ledger.settle(self.now(), settle);
+        let applied = self.ledger.settle_gathered(self.now(), settle);
+        let seq = applied.as_ref().ok().map(|applied| applied.seq);
         self.freed(id, "settle", applied, windows);
+        seq
+    }
+
+    /// Brings the entry that settled a story to the journal, together with those of others who are ready to go on. To be
+    /// awaited before the client is told; a story that ends without it does it at once and alone.
+    pub async fn hand_over(&self, story: &mut Story) {
+        let Some(seq) = story.unwritten.take() else { return };
+        self.handed_over(story, self.ledger.handed_over(seq).await);
+    }
+
+    fn handed_over(&self, story: &Story, done: Result<(), LedgerDown>) {
+        if let Err(error) = done {
+            tracing::error!(request = %story.request_id, %error, "the ledger is down");
+        }
     }
 
     /// Lets the first in line look again, and says it when the ledger did not do as told.

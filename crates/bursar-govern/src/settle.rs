@@ -87,7 +87,8 @@ pub(crate) fn settle(
     attempt.story.finish(ended, now);
     attempt.story.journalled = true;
     let record = record::encode(&attempt.story);
-    governor.settle(attempt.id, bill.charge, bill.estimated, record, &attempt.windows);
+    attempt.story.unwritten =
+        governor.settle(attempt.id, bill.charge, bill.estimated, record, &attempt.windows);
 }
 
 fn bill(

@@ -12,6 +12,7 @@ use bursar_core::{
 };
 use bursar_ledger::HeldWindow;
 use bursar_pricing::{Cost, Priced};
+use bursar_store::ledger::Seq;
 use bursar_store::records::WouldMove;
 use bursar_wire::RateLimit;
 use std::sync::Arc;
@@ -195,6 +196,8 @@ pub struct Story {
     pub rate_limits: Vec<RateLimit>,
     /// Whether its record went into the journal with a settle entry; if not, the observer passes it on.
     pub journalled: bool,
+    /// The entry that settled it, until it was handed to the journal.
+    pub unwritten: Option<Seq>,
 }
 
 impl Story {
@@ -248,6 +251,7 @@ impl Story {
             pass: None,
             rate_limits: Vec::new(),
             journalled: false,
+            unwritten: None,
         })
     }
     /// Ends it, once: a later end changes nothing.

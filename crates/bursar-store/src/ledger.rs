@@ -2,8 +2,8 @@
 //!
 //! A command is decided and its effects are put into a buffer under one short lock, so the order of execution is the
 //! order of the journal is the order of replay. Under `sync` a writer thread takes the buffer, writes and syncs it as
-//! one batch and wakes whoever waits for an entry in it; under `fast` the caller writes the buffer itself and the
-//! thread syncs every 50 ms. A settle alone never starts a sync: it rides with the next reserve or the 50 ms timer.
+//! one batch and wakes whoever waits for an entry in it; under `fast` the callers write the buffer themselves, one
+//! for all that decided in its turn, and the thread syncs every 50 ms. A settle alone never starts a sync: it rides with the next reserve or the 50 ms timer.
 //!
 //! Invariant: once a write or a sync fails the ledger is down for good. Every command is answered with
 //! [`LedgerDown`], nobody waits any longer, and nothing is tried again; the process must end and recover.
@@ -98,6 +98,22 @@ impl Ledger {
     /// [`LedgerDown`] when it never will be, as far as this process can know.
     pub async fn durable(&self, seq: Seq) -> Result<(), LedgerDown> {
         self.core.durable(seq).await
+    }
+    /// Waits until entry `seq` is with the operating system, where it is the caller who brings it there: under `fast`. It
+    /// is written with what others decide in this turn of the caller's thread. Under `sync` a settle rides with the next
+    /// reserve, and nobody waits for it here.
+    ///
+    /// # Errors
+    /// [`LedgerDown`].
+    pub async fn handed_over(&self, seq: Seq) -> Result<(), LedgerDown> {
+        self.core.handed_over(seq).await
+    }
+    /// As [`Ledger::handed_over`], at once.
+    ///
+    /// # Errors
+    /// [`LedgerDown`].
+    pub fn write_now(&self, seq: Seq) -> Result<(), LedgerDown> {
+        self.core.write_now(seq)
     }
     /// Up to here every entry is kept.
     #[must_use]

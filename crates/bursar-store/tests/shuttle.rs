@@ -61,7 +61,10 @@ fn begin(durability: Durability) -> (SimulatedDisk, Arc<Ledger>) {
 fn survivors(disk: &SimulatedDisk) -> Vec<u128> {
     let mut options = options(Durability::Sync, Commits::ByHand);
     options.boot_id.push('+');
-    let ledger = open(&disk.restart(Ending::PowerCut), &options);
+    reserved(&open(&disk.restart(Ending::PowerCut), &options))
+}
+
+fn reserved(ledger: &Ledger) -> Vec<u128> {
     let drained = ledger.drain(Seq::NONE, 1_000).unwrap();
     let reserved = drained.entries.into_iter().filter_map(|(_, entry)| match entry {
         Entry::Reserved(reserved) => Some(reserved.id.request.as_u128()),
@@ -147,6 +150,52 @@ fn fast_syncs_by_itself_what_nobody_waits_for() {
             let last = callers.into_iter().map(|caller| caller.join().unwrap()).max().unwrap();
             until_synced(&ledger, last);
             ledger.close().unwrap();
+        },
+        SCHEDULES,
+    );
+}
+
+#[test]
+fn what_fast_acknowledged_outlives_a_kill_whoever_wrote_it() {
+    shuttle::check_random(
+        || {
+            let (disk, ledger) = begin(Durability::Fast);
+            let callers: Vec<_> = (1..=3u128)
+                .map(|caller| {
+                    let ledger = Arc::clone(&ledger);
+                    thread::spawn(move || {
+                        let seq = reserve(&ledger, caller).unwrap();
+                        block_on(ledger.durable(seq)).unwrap();
+                        assert!(ledger.durable_seq() >= seq);
+                        let charge = charge();
+                        let settle =
+                            Settle { id: id(caller), charge, estimated: false, record: Box::default() };
+                        let settled = ledger.settle_gathered(at(), settle).unwrap();
+                        // As an answer in hand does, and as a stream does at its end.
+                        match caller {
+                            1 => ledger.write_now(settled.seq).unwrap(),
+                            _ => block_on(ledger.handed_over(settled.seq)).unwrap(),
+                        }
+                    })
+                })
+                .collect();
+            for caller in callers {
+                caller.join().unwrap();
+            }
+            let options = options(Durability::Fast, Commits::ByHand);
+            let after = Ledger::open(
+                Arc::new(disk.restart(Ending::Killed)),
+                Arc::new(MemoryWindows::default()),
+                &options,
+                at(),
+            );
+            let (after, recovery) = after.unwrap();
+            assert!(recovery.suspended.is_empty(), "every settle was there: {:?}", recovery.suspended);
+            after.commit().unwrap();
+            let mut there = reserved(&after);
+            there.sort_unstable();
+            assert_eq!(there, [1, 2, 3]);
+            ledger.close().unwrap_err();
         },
         SCHEDULES,
     );

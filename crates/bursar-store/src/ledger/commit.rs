@@ -3,6 +3,7 @@
 //! Lock order: journal, then state. The state is locked for a decision or a swap of buffers, never across I/O.
 
 use std::sync::Arc;
+use std::task::Poll;
 
 use bursar_ledger::{Command, Engine, Entry, Outcome, Rejection, Sink};
 use tokio::sync::watch;
@@ -111,6 +112,17 @@ impl Core {
         now: bursar_core::Timestamp,
         command: impl FnOnce(&State) -> Command,
     ) -> Result<(Outcome, Seq), LedgerDown> {
+        let (outcome, seq) = self.gather(now, command)?;
+        self.write_now(seq)?;
+        Ok((outcome, seq))
+    }
+    /// As [`Core::apply`]; but under `fast` whoever relies on the entry writes it, with what others have put into the
+    /// buffer by then: [`Core::durable`], [`Core::handed_over`] or [`Core::write_now`].
+    pub(super) fn gather(
+        &self,
+        now: bursar_core::Timestamp,
+        command: impl FnOnce(&State) -> Command,
+    ) -> Result<(Outcome, Seq), LedgerDown> {
         let mut state = self.state()?;
         let command = command(&state);
         let (reserves, pages) =
@@ -143,12 +155,30 @@ impl Core {
             if wake {
                 self.work.notify_one();
             }
-            match self.durability {
-                Durability::Sync => {}
-                Durability::Fast => self.write_through(seq)?,
-            }
         }
         Ok((outcome, seq))
+    }
+    /// `fast`: has entry `seq` written now. Under `sync` the writer thread writes.
+    pub(super) fn write_now(&self, seq: Seq) -> Result<(), LedgerDown> {
+        match self.durability {
+            Durability::Sync => Ok(()),
+            Durability::Fast => self.write_through(seq),
+        }
+    }
+    /// As [`Core::write_now`], behind everybody who is ready to go on now: what they decide is written with it.
+    pub(super) async fn handed_over(&self, seq: Seq) -> Result<(), LedgerDown> {
+        if self.durability == Durability::Fast && self.written() < seq {
+            let mut is_behind = false;
+            let others = std::future::poll_fn(|context| {
+                if std::mem::replace(&mut is_behind, true) {
+                    return Poll::Ready(());
+                }
+                context.waker().wake_by_ref();
+                Poll::Pending
+            });
+            others.await;
+        }
+        self.write_now(seq)
     }
     /// Reads the engine, also of a ledger that is down.
     pub(super) fn look<T>(&self, look: impl FnOnce(&Engine) -> T) -> Result<T, LedgerDown> {
@@ -197,6 +227,9 @@ impl Core {
         }
     }
     pub(super) async fn durable(&self, seq: Seq) -> Result<(), LedgerDown> {
+        if self.kept.durable() < seq {
+            self.handed_over(seq).await?;
+        }
         if self.kept.durable() < seq && self.wanted.load(Ordering::Acquire) < seq.number() {
             self.want_sync();
         }

@@ -38,7 +38,8 @@ pub struct Reserved {
 }
 
 impl Ledger {
-    /// Sets aside what one attempt may cost, in every window it touches or in none.
+    /// Sets aside what one attempt may cost, in every window it touches or in none. Its entry goes to the journal with those
+    /// of others: [`Ledger::durable`] says when it is there.
     ///
     /// # Errors
     /// [`ReserveError`]; a refusal is one, with its numbers.
@@ -52,7 +53,7 @@ impl Ledger {
                 next = state.paged.then(|| reserve.clone());
                 Command::Reserve(reserve)
             };
-            let (outcome, seq) = self.core.apply(now, decide)?;
+            let (outcome, seq) = self.core.gather(now, decide)?;
             match outcome {
                 Outcome::Reserved(held) => return Ok(Reserved { held, seq }),
                 Outcome::Refused(denial) => return Err(ReserveError::Refused(denial)),
@@ -90,6 +91,15 @@ impl Ledger {
     /// [`LedgerDown`].
     pub fn settle(&self, now: Timestamp, settle: Settle) -> Result<Applied, LedgerDown> {
         self.apply(now, Command::Settle(settle))
+    }
+    /// As [`Ledger::settle`]; but under `fast` the entry goes to the operating system only with [`Ledger::handed_over`] or
+    /// [`Ledger::write_now`] of it, one of which has to follow, so that the entries of several may go together.
+    ///
+    /// # Errors
+    /// [`LedgerDown`].
+    pub fn settle_gathered(&self, now: Timestamp, settle: Settle) -> Result<Applied, LedgerDown> {
+        let (outcome, seq) = self.core.gather(now, |_| Command::Settle(settle))?;
+        Ok(Applied { outcome, seq })
     }
     /// Gives the hold back, because the provider provably cannot bill it.
     ///

@@ -67,7 +67,12 @@ impl Core {
         }
         let mut writer = self.writer.lock();
         if self.written() >= seq {
+            drop(writer);
+            self.kept.advance(self.written());
             return Ok(());
+        }
+        if let Some(down) = self.down() {
+            return Err(down);
         }
         let done = self.write(&mut writer);
         drop(writer);
@@ -92,8 +97,11 @@ impl Core {
         match self.durability {
             Durability::Sync => writer.journal.sync()?,
             Durability::Fast => {
-                let Some(pending) = writer.journal.begin_sync()? else { return Ok(()) };
+                let begun = writer.journal.begin_sync()?;
                 drop(writer);
+                // Kept already, whatever becomes of the sync: whoever waits for these need not wait for it.
+                self.kept.advance(self.written());
+                let Some(pending) = begun else { return Ok(()) };
                 let done = pending.run();
                 writer = self.writer.lock();
                 writer.journal.end_sync(&pending, done)?;

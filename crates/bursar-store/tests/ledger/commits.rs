@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use bursar_ledger::Settle;
 use bursar_store::disk::simulated::{Ending, Fault};
 use bursar_store::disk::{Operation, SimulatedDisk};
 use bursar_store::journal::{Durability, Seq};
@@ -119,6 +120,44 @@ fn fast_does_not_wait_for_the_disk_but_syncs_soon() {
     }
     let (world, _) = world.restart(Ending::PowerCut);
     assert_eq!(world.counters(), (0, 10, 0));
+}
+
+#[test]
+fn fast_writes_what_a_turn_decides_together_and_a_kill_takes_none_of_it() {
+    const CALLERS: u128 = 32;
+    const ROUNDS: u128 = 20;
+    let world = World::new(threaded(Durability::Fast));
+    no_limits(&world);
+    let writes = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&writes);
+    world.disk.set_hook(Box::new(move |asked| {
+        counter.fetch_add(usize::from(asked.operation == Operation::Write), Ordering::SeqCst);
+        None
+    }));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let callers = tokio::task::LocalSet::new();
+    for caller in 0..CALLERS {
+        let ledger = Arc::clone(&world.ledger);
+        callers.spawn_local(async move {
+            for number in (1 + caller * ROUNDS)..=(caller + 1) * ROUNDS {
+                let reserve = crate::support::reserve(number, "ann", 5, at(0));
+                let (id, charge) = (reserve.id, reserve.hold);
+                let reserved = ledger.reserve(at(0), reserve).unwrap();
+                ledger.durable(reserved.seq).await.unwrap();
+                assert!(ledger.durable_seq() >= reserved.seq, "sent only now");
+                let settle = Settle { id, charge, estimated: false, record: Box::default() };
+                let settled = ledger.settle_gathered(at(0), settle).unwrap();
+                ledger.handed_over(settled.seq).await.unwrap();
+                assert!(ledger.durable_seq() >= settled.seq, "told only now");
+            }
+        });
+    }
+    runtime.block_on(callers);
+    let writes = u128::try_from(writes.load(Ordering::SeqCst)).unwrap();
+    assert!(writes < CALLERS * ROUNDS / 2, "{writes} writes of {} entries", 2 * CALLERS * ROUNDS);
+    let (world, recovery) = world.restart(Ending::Killed);
+    assert!(recovery.suspended.is_empty(), "{:?}", recovery.suspended);
+    assert_eq!(world.counters(), ((CALLERS * ROUNDS * 5) as i64, 0, 0));
 }
 
 #[test]

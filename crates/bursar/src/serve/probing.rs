@@ -31,6 +31,7 @@ async fn all(upstream: Arc<Upstream>, provider: Arc<Provider>) -> Vec<Probed> {
         asking.spawn(one(Arc::clone(&upstream), Arc::clone(&provider), credential));
     }
     let mut probed = asking.join_all().await;
+    upstream.forget_idle();
     probed.sort_by(|a, b| a.credential.cmp(&b.credential));
     probed
 }
