@@ -174,12 +174,7 @@ pub(super) fn report(answer: &Value) -> String {
 pub(super) fn top(answer: &Value) -> String {
     let rows = items(answer);
     if rows.is_empty() {
-        return format!(
-            "{}no {} to rank\n{}",
-            span(answer),
-            at(answer, "by"),
-            without(answer)
-        );
+        return format!("{}no {} to rank\n{}", span(answer), at(answer, "by"), without(answer));
     }
     let by = titles(rows);
     let mut head = vec![">#"];
