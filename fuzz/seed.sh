@@ -82,5 +82,6 @@ END
 for body in "$data"/wire/d*.request.json; do
     case $body in *anthropic_*) format='\004' ;; *gemini_*) format='\005' ;; *ollama_*) format='\007' ;; *responses*) format='\002' ;; *) format='\000' ;; esac
     seed request "$format" "$body" request
+    case $body in *anthropic_* | *gemini_* | *ollama_*) ;; *responses*) seed tokens '\005' "$body" tokens ;; *) seed tokens '\001' "$body" tokens ;; esac
 done
 for target in "$here"/corpus/*; do echo "$(ls "$target" | wc -l) seeds in $(basename "$target")"; done

@@ -10,10 +10,12 @@ mod farewell;
 mod limits;
 mod mail;
 mod payload;
+mod projected;
 mod refusals;
 mod sealed;
 mod send;
 mod sources;
+mod stale;
 mod text;
 
 pub use channel::{Channel, ChannelKind, Language, Mail, MailSecurity, QuietHours};

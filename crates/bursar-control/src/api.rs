@@ -5,6 +5,7 @@ mod alerts;
 mod audit;
 mod backups;
 mod balance;
+mod blocking;
 mod budgets;
 mod calls;
 mod checks;

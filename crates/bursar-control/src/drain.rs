@@ -11,6 +11,7 @@ use crate::key_use;
 use crate::metrics::Metrics;
 use crate::observer::Watcher;
 use crate::state::State as ControlState;
+use crate::throttle::MovesOfBatch;
 use bursar_core::{RequestId, Timestamp};
 use bursar_ledger::{Entry, State};
 use bursar_store::journal::Seq;
@@ -126,12 +127,14 @@ impl Drainer {
         let full = drained.entries.len() >= BATCH;
         let mut batch = Vec::new();
         let mut totals: BTreeMap<KeyId, KeyUse> = BTreeMap::new();
+        let mut moves = MovesOfBatch::default();
         for ((seq, entry), own) in drained.entries.iter().zip(own_records(&drained.entries)) {
             if let Some(record) = self.record_of(entry, own, &batch)? {
                 if let Entry::Settled(_) = entry
                     && *seq > self.counted
                 {
                     count(&mut totals, &record);
+                    moves.count(&record);
                 }
                 batch.push((*seq, record));
             }
@@ -145,7 +148,7 @@ impl Drainer {
         self.tell(&drained, batch);
         let totals: Vec<KeyUse> = totals.into_values().collect();
         let shadows = shadow::of_entries(&self.ledger, &drained.entries, self.counted);
-        self.settings.add_totals(&totals, &shadows, drained.upto.number())?;
+        self.settings.add_totals(&totals, &shadows, &moves.into_rows(), drained.upto.number())?;
         self.next = drained.upto.next();
         if !full {
             self.note_streaming()?;

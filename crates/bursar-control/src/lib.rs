@@ -21,6 +21,7 @@ mod observer;
 mod overlay;
 mod page;
 mod problem;
+mod recall;
 mod recount;
 mod reports;
 mod request_log;

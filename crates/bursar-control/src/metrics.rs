@@ -9,6 +9,7 @@ mod stale;
 
 pub use catalogue::{CATALOGUE, Described, Kind, reference};
 pub use counters::{LedgerTimes, Metrics};
+pub(crate) use stale::stale_requests;
 
 use crate::state::State;
 use axum::extract::State as Shared;

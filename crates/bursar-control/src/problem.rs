@@ -5,6 +5,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bursar_govern::budget::DocumentError;
+use bursar_store::records::RecordsError;
 use bursar_store::settings::SettingsError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -74,6 +75,22 @@ impl From<SettingsError> for Problem {
                 tracing::error!(error = text, "settings");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, text)
             }
+        }
+    }
+}
+
+impl From<RecordsError> for Problem {
+    fn from(error: RecordsError) -> Self {
+        let text = error.to_string();
+        match error {
+            RecordsError::Cursor(_) => Self::field("cursor", text),
+            RecordsError::TooManyRows(_) => Self::new(StatusCode::BAD_REQUEST, text),
+            RecordsError::Open(_)
+            | RecordsError::Directory { .. }
+            | RecordsError::Corrupt { .. }
+            | RecordsError::Record { .. }
+            | RecordsError::Io { .. }
+            | RecordsError::TooManyMonths(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, text),
         }
     }
 }

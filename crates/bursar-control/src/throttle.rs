@@ -7,17 +7,19 @@
 mod evaluate;
 mod judge;
 mod keeper;
+mod moved;
 mod rules;
 mod text;
 mod watch;
 
-pub(crate) use evaluate::Subjected;
+pub(crate) use evaluate::{Subjected, subject_of};
 pub use judge::{Shown, Spend, Status, Verdict, judge};
 pub use keeper::Throttler;
 pub(crate) use keeper::{Decision, House};
+pub(crate) use moved::{Moved, MovesOfBatch};
 pub(crate) use rules::RulesView;
 pub use rules::{Projection, Rules};
-pub(crate) use watch::{Subject, Watched};
+pub(crate) use watch::{NO_PROVIDER, Subject, Watched, is_watched};
 
 #[cfg(test)]
 mod tests;

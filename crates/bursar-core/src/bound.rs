@@ -31,6 +31,8 @@ pub struct RequestBound {
     pub audio_output: bool,
     /// The answer may contain images.
     pub image_output: bool,
+    /// The request asks for text and nothing else, also of a model that makes images unasked.
+    pub text_only: bool,
     /// The format produces no output tokens (embeddings).
     pub no_output: bool,
 }

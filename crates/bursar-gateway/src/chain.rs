@@ -4,7 +4,7 @@
 use crate::answer::{self, Answer};
 use crate::attempt::{Errand, Failure, Tried, send};
 use crate::choose::{self, Chosen, NoneLeft, Wish};
-use crate::refusal;
+use crate::{dry_run, refusal};
 use bursar_core::limits::ATTEMPTS_MAX;
 use bursar_core::{Code, Refusal, Value};
 use bursar_govern::Governor;
@@ -14,6 +14,7 @@ use bursar_govern::circuit::Stop;
 use bursar_govern::directory::Credentials;
 use bursar_govern::route::{Deployment, told};
 use bursar_govern::story::{Status, Story};
+use bursar_store::records::WouldMove;
 use http::StatusCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -186,6 +187,7 @@ impl<'a> Tour<'a> {
     ) -> Step {
         let errand = self.errand;
         (story.first_byte_at, story.status_code, story.upstream_request_id) = (None, None, None);
+        story.would_move = self.would_move(at, deployment);
         let Chosen { credential, permit } = chosen;
         let served = deployment.upstream_model.as_deref().unwrap_or(&errand.facts.model);
         let bound = errand.facts.bound_for(served);
@@ -238,6 +240,13 @@ impl<'a> Tour<'a> {
                 Step::Next(story)
             }
         }
+    }
+
+    /// What a dry run of the throttle would have done with a try at this place.
+    fn would_move(&self, at: usize, deployment: &Deployment) -> Option<WouldMove> {
+        let behind = self.places.iter().skip(at + 1).filter(|(_, is_done)| !is_done).map(|(other, _)| *other);
+        let errand = self.errand;
+        dry_run::would_move(self.governor, &errand.caller.key, &errand.facts.model, deployment, behind)
     }
 
     /// Notes what kept a try from being made.

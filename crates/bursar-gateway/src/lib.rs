@@ -19,6 +19,7 @@ mod counting;
 mod declared;
 pub mod default_key;
 mod driven;
+mod dry_run;
 pub mod exchange;
 pub mod finale;
 pub mod fit;

@@ -259,7 +259,9 @@ impl Drop for GovernedStream {
             tasks.spawn(read_on(upstream, ahead, ending, place));
             return;
         }
-        self.end(Some(BrokenBy::Client));
+        // Of an answer that declares its length the end itself may never be asked for: whoever has it all has not left.
+        let is_whole = self.ahead.is_empty() && self.upstream.as_ref().is_some_and(Body::is_end_stream);
+        self.end((!is_whole).then_some(BrokenBy::Client));
     }
 }
 

@@ -142,8 +142,7 @@ impl Governor {
             prompt: None,
         });
         if self.ledger().durable(seq).await.is_err() {
-            let message = "the ledger cannot write; priced requests are refused until it can";
-            let refusal = Refusal::new(Code::LedgerUnavailable, request_id, message);
+            let refusal = refuse::unavailable(request_id, "an entry was not written");
             let story = reservation.release("the ledger cannot write".to_owned());
             let story = story
                 .unwrap_or_else(|| Story::begin(request_id, self.now(), bursar_core::ApiFormat::OpenAiChat));
@@ -194,11 +193,7 @@ impl Governor {
                 return self.blocked(story, &denial, refusal, ask);
             }
             No::Unavailable(why) => {
-                let message = format!("the ledger is unavailable: {why}");
-                return NotAdmitted::Refused(
-                    story,
-                    Refusal::new(Code::LedgerUnavailable, request_id, message),
-                );
+                return NotAdmitted::Refused(story, refuse::unavailable(request_id, &why));
             }
         };
         let conditions = quote::conditions(ask.bound, story.api_format, story.created_at);

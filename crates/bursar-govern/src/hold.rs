@@ -222,10 +222,7 @@ impl Attempt {
         let deadline = now.plus_seconds(self.deployment.provider.timeouts.stale_s);
         let extend = Extend { id: self.id, more, deadline };
         let request_id = self.story.request_id;
-        let unavailable = |why: String| {
-            let message = format!("the ledger is unavailable: {why}");
-            Err(Refusal::new(Code::LedgerUnavailable, request_id, message))
-        };
+        let unavailable = |why: String| Err(refuse::unavailable(request_id, &why));
         match governor.ledger().extend(now, extend).map(|applied| applied.outcome) {
             Ok(Outcome::Extended) => {
                 ahead.output = limit.saturating_mul(choices);

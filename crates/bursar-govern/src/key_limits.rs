@@ -1,6 +1,6 @@
 //! Limits of a key beside its budgets: requests, tokens and spend per minute, hour and day, and how much at once. They
 //! smooth; budgets promise. What a request used is counted when it ends, so tokens and money may go above by what is in
-//! flight, and a process that starts again starts counting again.
+//! flight. A process that starts again goes on from the records.
 
 mod limiter;
 mod sliding;
@@ -11,7 +11,7 @@ use crate::governor::Governor;
 use crate::identify::Caller;
 use crate::story::Story;
 use bursar_core::key_limit::Counts;
-use bursar_core::{Charge, Code, Measure, Refusal, RequestId, Usd};
+use bursar_core::{Charge, Code, KeyLimit, Measure, Refusal, RequestId, Timestamp, Usd};
 
 pub use limiter::{Limited, Limiter, Pass};
 pub use sliding::Sliding;
@@ -35,6 +35,14 @@ impl Governor {
                 Ok(())
             }
             Err(limited) => Err(refusal(&limited, story.request_id)),
+        }
+    }
+
+    /// Takes up what keys used before this process began: `used` says of a key, by its id, and one of its limits how much
+    /// in the span before the one that runs, and how much in that.
+    pub fn recall_key_use(&self, now: Timestamp, used: impl Fn(&str, &KeyLimit) -> Option<[i64; 2]>) {
+        for key in self.directory().keys.values().filter(|key| !key.limits.is_empty()) {
+            self.limiter.recall(now, &key.id, &key.limits, |limit| used(key.id.as_str(), limit));
         }
     }
 

@@ -47,6 +47,8 @@ pub fn of(story: &Story) -> Record {
         record.error = record.error.or_else(|| Some(refusal.message.clone()));
     }
     record.shadow.clone_from(&story.shadow_refusals);
+    let served_by = story.attempts.last().map(|told| &told.provider);
+    record.would_move = story.would_move.clone().filter(|would| served_by == Some(&would.provider));
     let skipped = story.skipped.iter().map(|skipped| Attempt {
         outcome: AttemptOutcome::Skipped,
         provider: skipped.provider.clone(),

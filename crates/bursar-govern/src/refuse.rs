@@ -25,6 +25,14 @@ pub fn from_denial(denial: &Denial, request_id: RequestId, fits_max_output: Opti
     Refusal { blocking, fits_max_output, retry_after_s, ..Refusal::new(denial.code, request_id, message) }
 }
 
+/// A refusal because the ledger cannot be used. Why is the operator's to know: it is in the log, and in no client's answer.
+#[must_use]
+pub fn unavailable(request_id: RequestId, why: &str) -> Refusal {
+    tracing::warn!(request = %request_id, why, "refused: the ledger is unavailable");
+    let message = "the ledger cannot write; priced requests are refused until it can";
+    Refusal::new(Code::LedgerUnavailable, request_id, message)
+}
+
 /// A refusal of a request that others came before, who wait for the same room.
 #[must_use]
 pub fn in_line(denial: &Denial, request_id: RequestId) -> Refusal {

@@ -1,7 +1,7 @@
 //! Settle: from what was read off an answer to what an attempt is charged.
 
 use crate::calibrate::Calibrations;
-use crate::estimate::estimate;
+use crate::estimate::{Seen, estimate};
 use crate::governor::Governor;
 use crate::learn::Owner;
 use crate::record;
@@ -103,12 +103,15 @@ fn bill(
     let broken = broken && !attempt.deployment.declared;
     let conditions = conditions(reading, attempt, attempt.story.api_format, sent_at, failed);
     let stated = reading.billed() == Billed::Stated && !broken;
-    let nothing = reading.billed() == Billed::Nothing && !broken;
+    // An answer in which nothing was recognised costs nothing where it is an error. Where it is none, it was not understood.
+    let blank = reading.billed() == Billed::Nothing && !broken && !attempt.deployment.declared;
+    let nothing = reading.billed() == Billed::Nothing && !broken && (failed || !blank);
     let (usage, basis) = if stated || nothing {
         (reading.usage, None)
     } else {
         // Of an answer that broke off before its first byte nothing is malformed: complete it is not.
-        let (usage, basis) = estimate(calibrations, attempt, reading, reading.complete && !broken);
+        let complete = reading.complete && !broken;
+        let (usage, basis) = estimate(calibrations, attempt, reading, Seen { complete, blank });
         (usage, Some(basis))
     };
     let several_models = stated && !reading.billed_by_model.is_empty();

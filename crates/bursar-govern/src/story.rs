@@ -13,6 +13,7 @@ use bursar_core::{
 use bursar_ledger::HeldWindow;
 use bursar_pricing::{Cost, Priced};
 use bursar_store::ledger::Seq;
+use bursar_store::records::WouldMove;
 use bursar_wire::RateLimit;
 use std::sync::Arc;
 
@@ -153,6 +154,8 @@ pub struct Story {
     pub refusal: Option<Refusal>,
     /// What shadow budgets would have refused.
     pub shadow_refusals: Vec<Blocking>,
+    /// What a dry run of the throttle would have done with the last attempt.
+    pub would_move: Option<WouldMove>,
     /// The windows of the last attempt.
     pub windows: Vec<HeldWindow>,
     /// From list to effective cost, of the last attempt.
@@ -227,6 +230,7 @@ impl Story {
             estimated: false,
             refusal: None,
             shadow_refusals: Vec::new(),
+            would_move: None,
             windows: Vec::new(),
             multiplier: Multiplier::ONE,
             status_code: None,

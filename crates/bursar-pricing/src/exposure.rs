@@ -131,6 +131,11 @@ fn tools(facts: &Facts, bound: &RequestBound) -> Tools {
     if facts.always_searches == Some(true) && !searches {
         tools.fees.push((UsageClass::WebSearch, 1));
     }
+    if facts.researches == Some(true) {
+        tools.unbounded = Some(Unbounded::Research);
+        tools.passes = tools.passes.saturating_add(u64::from(TOOL_USES_ASSUMED));
+        tools.fees.push((UsageClass::WebSearch, u64::from(TOOL_USES_ASSUMED)));
+    }
     if bound.image_output {
         tools.fees.push((UsageClass::Image, u64::from(bound.choices.max(1))));
     }

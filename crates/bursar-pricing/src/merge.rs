@@ -53,6 +53,7 @@ impl Facts {
             deprecated: self.deprecated.or(base.deprecated),
             writes_cache: self.writes_cache.or(base.writes_cache),
             always_searches: self.always_searches.or(base.always_searches),
+            researches: self.researches.or(base.researches),
             grounding_per_prompt: self.grounding_per_prompt.or(base.grounding_per_prompt),
         }
     }

@@ -44,6 +44,8 @@ pub struct Quote {
 pub enum Unbounded {
     /// A tool that the provider runs may be used any number of times.
     HostedTool,
+    /// The model searches by itself, any number of times.
+    Research,
     /// The prompt names something it does not contain, and the model's context window is not known.
     Context,
     /// Neither the request nor the model limits the output.
@@ -58,6 +60,9 @@ impl Unbounded {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::HostedTool => "a hosted tool has no cap on its uses; set the tool's own maximum",
+            Self::Research => {
+                "the model searches as often as it likes, and nothing that a request says caps it"
+            }
             Self::Context => {
                 "the prompt names content it does not hold, and the model's context window is not known"
             }
@@ -255,7 +260,8 @@ fn case(
     if bound.audio_output {
         output = dearer(card, output, &[UsageClass::AudioOutput]);
     }
-    if bound.image_output {
+    // A row has a rate of its own for them where its model makes images, and such a model makes them unasked, too.
+    if bound.image_output || !bound.text_only {
         output = dearer(card, output, &[UsageClass::ImageOutput]);
     }
     let output_rate = uplifted(card.rate(output), uplift);

@@ -112,6 +112,8 @@ pub struct Facts {
     pub writes_cache: Option<bool>,
     /// Searches on every request, whether a tool is named or not.
     pub always_searches: Option<bool>,
+    /// Searches as often as it likes, whether a tool is named or not: nothing that a request says caps it.
+    pub researches: Option<bool>,
     /// Grounding is billed once per prompt, however many queries it takes.
     pub grounding_per_prompt: Option<bool>,
 }

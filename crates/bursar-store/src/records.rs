@@ -33,6 +33,7 @@ mod row;
 mod status;
 mod strings;
 mod usage;
+mod would_move;
 mod write;
 
 use parking_lot::Mutex;
@@ -59,6 +60,7 @@ pub use retention::Retained;
 pub use roll::Sums;
 pub use status::Status;
 pub use usage::{Dimension, NameFilter, Used};
+pub use would_move::WouldMove;
 pub use write::Applied;
 
 /// The record files of a directory.

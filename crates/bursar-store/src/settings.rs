@@ -29,6 +29,7 @@ mod shadow;
 mod snapshot;
 mod throttle;
 mod throttle_event;
+mod throttle_moves;
 mod token;
 mod totals;
 mod user;
@@ -58,6 +59,7 @@ pub use shadow::{ShadowRefusals, ShadowUse};
 pub use snapshot::Snapshot;
 pub use throttle::Throttle;
 pub use throttle_event::{ThrottleEvent, ThrottleEventKind};
+pub use throttle_moves::ThrottleMoves;
 pub use token::{Role, Token, TokenId};
 pub use totals::{KeyTotals, KeyUse};
 pub use user::User;
@@ -73,6 +75,7 @@ static SCHEMA: Schema = Schema {
         Migration { name: "key limits", sql: include_str!("settings/sql/003_key_limits.sql") },
         Migration { name: "alerts", sql: include_str!("settings/sql/004_alerts.sql") },
         Migration { name: "shadow", sql: include_str!("settings/sql/005_shadow.sql") },
+        Migration { name: "throttle moves", sql: include_str!("settings/sql/006_throttle_moves.sql") },
     ],
 };
 

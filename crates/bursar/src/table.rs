@@ -79,12 +79,18 @@ pub fn cell(value: &Value) -> String {
         Value::Null => String::new(),
         Value::Bool(truth) => if *truth { "yes" } else { "no" }.to_owned(),
         Value::Number(number) => number.to_string(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => plain(text),
         Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(", "),
         Value::Object(map) => {
             map.iter().map(|(name, value)| format!("{name}={}", cell(value))).collect::<Vec<_>>().join(" ")
         }
     }
+}
+
+/// Without characters that move a terminal's cursor or change its colours: clients and providers chose some of the texts.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    text.chars().filter(|char| !char.is_control() || matches!(char, '\n' | '\t')).collect()
 }
 
 /// The value at a name, as a cell.

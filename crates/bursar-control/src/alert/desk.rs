@@ -3,8 +3,10 @@
 use super::channel::Channel;
 use super::farewell::Farewell;
 use super::limits::{BACK_OFF_FIRST_MS, BACK_OFF_MAX_MS, DIGEST_MAX, DRAIN, ROWS, SLOW_S, TICK};
+use super::projected;
 use super::send::{Courier, SendError};
 use super::sources::{self, SourceError};
+use super::stale::Sweeps;
 use crate::state::State;
 use arc_swap::ArcSwap;
 use bursar_core::Timestamp;
@@ -28,7 +30,9 @@ pub struct AlertDesk {
 #[derive(Default)]
 struct Looked {
     soon: Timestamp,
+    minute: i64,
     hour: i64,
+    stale: Sweeps,
     failures: u32,
 }
 
@@ -128,7 +132,13 @@ fn slowly(state: &State, looked: &mut Looked, now: Timestamp) -> Result<(), Sour
         return Ok(());
     }
     sources::soon(state, now)?;
+    looked.stale.sweep(state, now)?;
     looked.soon = now;
+    let minute = now.seconds().div_euclid(60);
+    if minute != looked.minute {
+        projected::look(state, now)?;
+        looked.minute = minute;
+    }
     let hour = now.seconds().div_euclid(3_600);
     if hour != looked.hour {
         sources::keys(state, now)?;

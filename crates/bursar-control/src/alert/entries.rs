@@ -63,7 +63,7 @@ pub(super) fn exhausted_key(
 }
 
 /// The values of `per` in one text; those that requests omit are empty.
-fn values(per: &[Option<Value>]) -> String {
+pub(super) fn values(per: &[Option<Value>]) -> String {
     let values: Vec<&str> =
         per.iter().map(|value| value.as_ref().map_or("", |value| value.as_str())).collect();
     values.join("/")
@@ -129,7 +129,7 @@ fn window(ledger: &Ledger, id: WindowId, at: Timestamp) -> Option<(Arc<Budget>, 
     Some((budget, standing))
 }
 
-fn figures(budget: &Budget, standing: &Standing) -> Json {
+pub(super) fn figures(budget: &Budget, standing: &Standing) -> Json {
     let measure: Measure = budget.measure;
     let spent = standing.settled.saturating_add(standing.suspense);
     json!({
@@ -142,7 +142,7 @@ fn figures(budget: &Budget, standing: &Standing) -> Json {
     })
 }
 
-fn put(document: &mut Json, name: &str, value: Json) {
+pub(super) fn put(document: &mut Json, name: &str, value: Json) {
     if let Json::Object(fields) = document {
         fields.insert(name.to_owned(), value);
     }

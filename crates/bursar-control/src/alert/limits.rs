@@ -6,6 +6,8 @@ use std::time::Duration;
 pub(super) const TICK: Duration = Duration::from_millis(250);
 /// Seconds between looks at what changes slowly (switches and keys that end soon, the ledger's health).
 pub(super) const SLOW_S: i64 = 5;
+/// Seconds between sweeps for requests that make no progress: an answer tells of its own once a minute.
+pub(super) const STALE_SWEEP_S: i64 = 60;
 /// Rows read from a source at once: a burst of an hour fits, memory does not grow with history.
 pub(super) const ROWS: u32 = 200;
 /// Alerts of one digest: what a person reads, and a chat message holds.

@@ -11,6 +11,8 @@ use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use std::error::Error;
+use std::io;
 use std::time::{Duration, SystemTime};
 
 /// Whether a text is a mail address, with or without a name before it.
@@ -33,6 +35,7 @@ pub(super) async fn send(
         Ok(Err(error)) => Err(match error.status() {
             Some(code) => format!("the mail server answered {code}"),
             None if error.is_timeout() => "the mail server did not answer in time".to_owned(),
+            None if is_untrusted(&error) => "the certificate of the mail server is not trusted".to_owned(),
             None if error.is_tls() => "no TLS with the mail server".to_owned(),
             None => "the mail server cannot be reached, or broke off".to_owned(),
         }),
@@ -56,6 +59,22 @@ fn message(mail: &Mail, channel: &Channel, alerts: &[Alert], now: Timestamp) -> 
         builder = builder.to(mailbox(to)?);
     }
     builder.body(body).map_err(|_| "the mail cannot be written".to_owned())
+}
+
+/// Whether a connection ended because nobody vouches for the server.
+fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
+    let mut at = Some(error);
+    while let Some(error) = at {
+        if let Some(error) = error.downcast_ref::<rustls::Error>() {
+            return matches!(error, rustls::Error::InvalidCertificate(_));
+        }
+        // An I/O error hides what it was made from: its source is the source of that.
+        at = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    false
 }
 
 fn transport(mail: &Mail) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {

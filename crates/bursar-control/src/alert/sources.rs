@@ -189,9 +189,11 @@ pub(super) fn throttle(event: &ThrottleEvent) -> Option<NewAlert> {
         | Kind::Fresh
         | Kind::RulesChanged => return None,
     };
-    let scope = match (&event.project, event.provider.as_str()) {
-        (_, "*") | (_, "") => "platform".to_owned(),
-        (_, provider) => format!("provider={provider}"),
+    let scope = match (event.provider.as_str(), &event.project, &event.model) {
+        ("*" | "", Some(project), _) => format!("project={project}"),
+        ("*" | "", None, Some(model)) => format!("model={model}"),
+        ("*" | "", None, None) => "platform".to_owned(),
+        (provider, ..) => format!("provider={provider}"),
     };
     let mut document = event.document.clone();
     if !document.is_object() {

@@ -48,7 +48,14 @@ fn figures_are_shown_as_precisely_as_they_need() {
     );
     let by_hand = json!({ "provider": "openai", "actor": "ann", "reason": "a bad day." });
     let shown = text::of(&[alert(AlertEvent::ThrottleEngaged, by_hand)], &channel(Language::English));
-    assert_eq!(shown.body, "Requests go to other deployments. By ann: a bad day.");
+    assert_eq!(
+        shown.body,
+        "Requests go to other deployments. By ann: a bad day. It ends when somebody turns it off."
+    );
+    let until =
+        json!({ "provider": "openai", "actor": "ann", "reason": "a", "until": "2026-11-23T15:00:00Z" });
+    let shown = text::of(&[alert(AlertEvent::ThrottleEngaged, until)], &channel(Language::English));
+    assert!(shown.body.ends_with("It ends 2026-11-23 23:00 Asia/Taipei."), "{}", shown.body);
     let tokens = json!({ "budget": "b", "measure": "tokens", "spent": "800", "limit": "1000", "threshold": "80%",
         "resets_at": "2026-11-30T16:00:00Z" });
     let shown = text::of(&[alert(AlertEvent::Threshold, tokens)], &channel(Language::TraditionalChinese));
@@ -57,6 +64,27 @@ fn figures_are_shown_as_precisely_as_they_need() {
         shown.body,
         "預算 b（project=alpha）已使用 800 tokens，上限 1000 tokens；重新計算時間：2026-12-01 00:00 Asia/Taipei。"
     );
+}
+
+/// Rules: S0-04.
+#[test]
+fn the_end_of_a_dry_run_says_what_it_would_have_moved() {
+    let figures = json!({
+        "provider": "openai", "budget": "month", "measure": "usd", "spent": "4", "limit": "5", "projected": "4.5",
+        "ratio": "0.9", "release_ratio": "0.95",
+        "would_have_moved": {
+            "requests": 3, "list_cost": "0.0054", "to": [{ "provider": "gemini", "requests": 2 }], "refused": 1,
+        },
+    });
+    let body = |language| {
+        text::of(&[alert(AlertEvent::ThrottleWouldRelease, figures.clone())], &channel(language)).body
+    };
+    let english = body(Language::English);
+    let says = "in the dry run 3 requests that cost $0.0054 would have moved: 2 to `gemini`, 1 would have been refused.";
+    assert!(english.contains(says), "{english}");
+    let chinese = body(Language::TraditionalChinese);
+    let says = "試行期間3 筆請求（費用 $0.0054）本應改送：2 筆至 gemini、1 筆會被拒絕。";
+    assert!(chinese.contains(says), "{chinese}");
 }
 
 #[test]

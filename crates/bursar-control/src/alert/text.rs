@@ -3,6 +3,7 @@
 //! Money is shown with as many places as its size needs: a small amount is never shown as nothing.
 
 use super::channel::{Channel, Language};
+use crate::throttle::Moved;
 use bursar_core::{Timestamp, Usd, text::money};
 use bursar_store::settings::{Alert, AlertEvent};
 use serde_json::{Value, json};
@@ -74,12 +75,13 @@ fn single(alert: &Alert, channel: &Channel) -> Text {
 /// A throttle that no figure decided.
 fn forced(event: AlertEvent, language: Language) -> Template {
     match (event == AlertEvent::ThrottleEngaged, language) {
-        (true, Language::English) => {
-            ("Provider {provider} is throttled", "Requests go to other deployments. By {actor}: {reason}.")
-        }
+        (true, Language::English) => (
+            "Provider {provider} is throttled",
+            "Requests go to other deployments. By {actor}: {reason}. It ends {until}.",
+        ),
         (false, Language::English) => ("Provider {provider} is no longer throttled", "By {actor}: {reason}."),
         (true, Language::TraditionalChinese) => {
-            ("供應商 {provider} 已被節流", "請求改送其他部署。由 {actor} 執行：{reason}。")
+            ("供應商 {provider} 已被節流", "請求改送其他部署。由 {actor} 執行：{reason}。結束時間：{until}。")
         }
         (false, Language::TraditionalChinese) => {
             ("供應商 {provider} 已解除節流", "由 {actor} 執行：{reason}。")
@@ -123,7 +125,7 @@ const fn english(alert: &Alert) -> Template {
         ),
         AlertEvent::ThrottleWouldRelease => (
             "Dry run: provider {provider} would no longer be throttled",
-            "Nothing was re-routed. {spent} spent, {projected} projected of {limit} in {budget}, ratio {ratio} (released below {release_ratio}).",
+            "Nothing was re-routed; in the dry run {would_have_moved}. {spent} spent, {projected} projected of {limit} in {budget}, ratio {ratio} (released below {release_ratio}).",
         ),
         AlertEvent::ThrottleStale => (
             "Throttles are not evaluated",
@@ -144,6 +146,10 @@ const fn english(alert: &Alert) -> Template {
         AlertEvent::Suspense => (
             "Bills are unknown",
             "{count} requests are in suspense, charged at their holds: {amount}. `bursar ledger suspense` names them.",
+        ),
+        AlertEvent::StaleRequests => (
+            "Requests hang",
+            "{count} requests in flight have made no progress for longer than their providers may be silent. `bursar usage active` names them; what stays silent is given up and charged at its hold.",
         ),
         AlertEvent::PriceMissing => (
             "Model {model} has no price",
@@ -197,7 +203,7 @@ const fn chinese(alert: &Alert) -> Template {
         ),
         AlertEvent::ThrottleWouldRelease => (
             "試行：供應商 {provider} 本應解除節流",
-            "流量未變更。預算 {budget} 已使用 {spent}，預計 {projected}，上限 {limit}，比率 {ratio}（低於 {release_ratio} 解除）。",
+            "流量未變更；試行期間{would_have_moved}。預算 {budget} 已使用 {spent}，預計 {projected}，上限 {limit}，比率 {ratio}（低於 {release_ratio} 解除）。",
         ),
         AlertEvent::ThrottleStale => ("節流狀態未更新", "已錯過三次評估；恢復之前，節流狀態維持不變。"),
         AlertEvent::KillOn => {
@@ -215,6 +221,10 @@ const fn chinese(alert: &Alert) -> Template {
         AlertEvent::Suspense => (
             "有請求的帳單不明",
             "{count} 筆請求待確認，暫以預留金額 {amount} 計費。可用 `bursar ledger suspense` 查看。",
+        ),
+        AlertEvent::StaleRequests => (
+            "有請求停滯",
+            "{count} 筆進行中的請求已超過供應商允許的時間沒有進展。可用 `bursar usage active` 查看；若持續沒有進展，將視為逾時並以預留金額計費。",
         ),
         AlertEvent::PriceMissing => {
             ("模型 {model} 沒有價格", "其請求會被拒絕（{scope}）。請設定價格，或為專案設定備用價格。")
@@ -251,6 +261,9 @@ fn figure(name: &str, alert: &Alert, channel: &Channel) -> String {
             (scope, _) => scope.to_owned(),
         };
     }
+    if name == Moved::FIELD {
+        return moved(alert, english);
+    }
     let text = match alert.document.get(name) {
         Some(Value::String(text)) if !text.is_empty() => text.clone(),
         Some(Value::Number(number)) => number.to_string(),
@@ -273,6 +286,23 @@ fn figure(name: &str, alert: &Alert, channel: &Channel) -> String {
         "reason" => text.trim_end_matches(['.', '。']).to_owned(),
         _ => text,
     }
+}
+
+/// What a dry run would have done.
+fn moved(alert: &Alert, english: bool) -> String {
+    let told = alert.document.get(Moved::FIELD).cloned().unwrap_or_default();
+    let Ok(moved) = serde_json::from_value::<Moved>(told) else { return "–".to_owned() };
+    if english {
+        return moved.sentence();
+    }
+    if moved.requests == 0 {
+        return "沒有請求會改送".to_owned();
+    }
+    let to = moved.to.iter().map(|to| format!("{} 筆至 {}", to.requests, to.provider));
+    let refused = (moved.refused > 0).then(|| format!("{} 筆會被拒絕", moved.refused));
+    let parts: Vec<String> = to.chain(refused).collect();
+    let cost = Usd::parse(&moved.list_cost).map_or_else(|_| moved.list_cost.clone(), money);
+    format!("{} 筆請求（費用 {}）本應改送：{}", moved.requests, cost, parts.join("、"))
 }
 
 fn amount(text: &str, alert: &Alert) -> String {

@@ -23,7 +23,8 @@ pub(crate) struct AlertView {
     at: String,
     /// `threshold`, `exhausted`, `overage`, `projected`, `burn_spike`, `throttle_engaged`, `throttle_released`,
     /// `throttle_would_engage`, `throttle_would_release`, `throttle_stale`, `kill_on`, `kill_off`, `kill_expiring`,
-    /// `circuit_opened`, `suspense`, `price_missing`, `key_expiring`, `ledger_trouble`, `ledger_drift`.
+    /// `circuit_opened`, `suspense`, `stale_requests`, `price_missing`, `key_expiring`, `ledger_trouble`,
+    /// `ledger_drift`.
     event: &'static str,
     /// Whether quiet hours and digests do not hold it back.
     urgent: bool,
@@ -165,8 +166,13 @@ async fn test(
         .collect();
     if wanted.is_empty() {
         let names: Vec<&str> = channels.iter().map(|channel| channel.name.as_str()).collect();
-        let known = if names.is_empty() { "none is configured".to_owned() } else { names.join(", ") };
-        let name = input.channel.unwrap_or_default();
+        if names.is_empty() {
+            return Err(Problem::field(
+                "channel",
+                "none is configured: write a section `[alerts.NAME]`, then `bursar reload`",
+            ));
+        }
+        let (name, known) = (input.channel.unwrap_or_default(), names.join(", "));
         return Err(Problem::field("channel", format!("no channel `{name}`; there are: {known}")));
     }
     let mut items = Vec::new();

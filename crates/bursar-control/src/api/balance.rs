@@ -165,8 +165,11 @@ pub(super) async fn balance(
 /// The windows that a request with these attributes touches, and what is left in the tightest that counts money.
 fn windows(state: &State, attributes: &Attributes) -> Result<(Vec<Touched>, Option<String>), Refused> {
     let (ledger, now) = (state.governor.ledger(), state.now());
-    let down = |error: bursar_store::ledger::LedgerDown| {
-        Refused::not_booked(bursar_govern::outside::NotBooked::Down(error.to_string()))
+    // Why is the operator's to know, not the client's.
+    let down = |_error: bursar_store::ledger::LedgerDown| {
+        Refused::not_booked(bursar_govern::outside::NotBooked::Down(
+            "the ledger cannot be asked now".to_owned(),
+        ))
     };
     // A dry run brings windows back that have left memory.
     let decision = ledger.check(now, attributes, &Charge::ZERO).map_err(down)?;

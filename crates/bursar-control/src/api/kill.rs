@@ -42,6 +42,18 @@ pub(crate) struct Kill {
     note: Option<String>,
 }
 
+/// The kill switches that are on.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct KillStatus {
+    /// Every switch that is known to be on.
+    items: Vec<Kill>,
+    /// Always null: they come in one page.
+    next_cursor: Option<String>,
+    /// Whether this is all. False: nobody could read the switches for 30 s, one may be on that is not here, and every
+    /// priced request is refused until they can be read.
+    known: bool,
+}
+
 /// What turns a kill switch on.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -94,10 +106,11 @@ impl Kill {
 }
 
 #[utoipa::path(get, path = "/kill", tag = "kill",
-    responses((status = 200, body = List<Kill>), (status = 401, body = Problem)))]
-async fn list(_actor: Actor, Shared(state): Shared<Arc<State>>) -> Json<List<Kill>> {
-    let on = state.governor.kills().list(state.now());
-    Json(List { items: on.into_iter().map(Kill::of).collect(), next_cursor: None })
+    responses((status = 200, body = KillStatus), (status = 401, body = Problem)))]
+async fn list(_actor: Actor, Shared(state): Shared<Arc<State>>) -> Json<KillStatus> {
+    let (now, kills) = (state.now(), state.governor.kills());
+    let items = kills.list(now).into_iter().map(Kill::of).collect();
+    Json(KillStatus { items, next_cursor: None, known: !kills.is_unknown(now) })
 }
 
 #[utoipa::path(get, path = "/kill/history", tag = "kill", params(PageQuery),
@@ -159,7 +172,15 @@ async fn turn_off(
     match (here.iter().any(|kill| kill.source == KillSource::Api), elsewhere) {
         (false, Some(kept)) => Err(Problem::new(StatusCode::CONFLICT, kept)),
         (true | false, elsewhere) => {
-            let off = state.kill_off(&actor.name, &scope)?;
+            let off = state.kill_off(&actor.name, &scope).map_err(|error| match Problem::from(error) {
+                none if none.status == StatusCode::NOT_FOUND.as_u16() => {
+                    let detail = format!(
+                        "no kill switch is on at `{scope}`: `bursar kill status` names those that are"
+                    );
+                    Problem { detail, ..none }
+                }
+                other => other,
+            })?;
             let note = elsewhere.map(|kept| format!("still on: {kept}"));
             Ok(Json(Kill { note, ..Kill::stored(off) }))
         }

@@ -107,7 +107,7 @@ async fn reprice(
         ..RecordFilter::default()
     };
     let page = PageRequest { cursor: input.cursor.clone(), limit: PAGE_MAX };
-    let page = state.records.list(&filter, &page).map_err(|error| unavailable(&error))?;
+    let page = state.records.list(&filter, &page)?;
     let mut step =
         RepriceStep { dry_run: input.dry_run, next_cursor: page.next_cursor, ..RepriceStep::default() };
     let directory = state.governor.directory();

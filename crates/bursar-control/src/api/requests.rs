@@ -1,5 +1,7 @@
 //! `/requests`: the record of every request, refusals included.
 
+use super::blocking::blocking;
+use super::throttle::WouldMoveView;
 use crate::auth::Actor;
 use crate::page::List;
 use crate::problem::Problem;
@@ -69,6 +71,8 @@ pub(crate) struct RequestView {
     fits_max_output: Option<u64>,
     /// What shadow budgets would have refused.
     shadow: Vec<BlockedWindow>,
+    /// What a dry run of the throttle would have done with it; null: nothing else.
+    would_move: Option<WouldMoveView>,
     /// What went wrong, in words.
     error: Option<String>,
     /// Milliseconds to the first byte of the answer.
@@ -190,6 +194,8 @@ pub(crate) struct RequestQuery {
     status: Option<String>,
     /// `name=value`.
     tag: Option<String>,
+    /// What went wrong: a code such as `E-BUDGET-002`, else the status such as `503` of a failed request.
+    code: Option<String>,
     /// Rows of the page.
     pub(super) limit: Option<u32>,
     /// `next_cursor` of the page before.
@@ -232,6 +238,7 @@ impl RequestView {
             blocking: record.blocking.iter().map(BlockedWindow::of).collect(),
             fits_max_output: record.fits_max_output,
             shadow: record.shadow.iter().map(BlockedWindow::of).collect(),
+            would_move: record.would_move.as_ref().map(WouldMoveView::of),
             error: record.error.clone(),
             first_byte_ms: record.first_byte_ms,
             total_ms: record.total_ms,
@@ -347,6 +354,7 @@ impl RequestQuery {
             provider: self.provider,
             status: status.transpose()?,
             tag: tag.transpose()?,
+            code: self.code,
         })
     }
 }
@@ -362,7 +370,8 @@ async fn list(
         cursor: query.cursor.clone(),
         limit: query.limit.unwrap_or(PageRequest::default().limit),
     };
-    let page = state.records.list(&query.filter()?, &page).map_err(|error| unavailable(&error))?;
+    let (filter, records) = (query.filter()?, Arc::clone(&state.records));
+    let page = blocking(move || Ok(records.list(&filter, &page)?)).await?;
     Ok(Json(List::of(page, |mut record| {
         actor.reach.hide(&mut record);
         RequestView::of(&state, &record)

@@ -4,13 +4,14 @@ use crate::auth::Actor;
 use crate::page::List;
 use crate::problem::Problem;
 use crate::state::State;
-use crate::throttle::{Decision, House, RulesView, Subject, Subjected};
+use crate::throttle::{Decision, House, Moved, NO_PROVIDER, RulesView, Subject, Subjected, subject_of};
 use axum::Json;
 use axum::extract::{Path, Query, State as Shared};
+use axum::http::StatusCode;
 use bursar_core::{Timestamp, Usd};
 use bursar_store::PageRequest;
-use bursar_store::records::{Dimension, NameFilter};
-use bursar_store::settings::{Throttle, ThrottleEvent};
+use bursar_store::records::{Dimension, NameFilter, WouldMove};
+use bursar_store::settings::{Throttle, ThrottleEvent, ThrottleMoves};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -71,6 +72,8 @@ pub(crate) struct ThrottleView {
     since: String,
     /// Why it is so, in words.
     reason: String,
+    /// What the dry run would have moved so far; null where it is none.
+    would_have_moved: Option<Moved>,
     /// The windows that speak of it, the one that decides first.
     windows: Vec<Projected>,
 }
@@ -109,6 +112,19 @@ pub(crate) struct Unbudgeted {
     list_cost: String,
     /// Effective cost of 30 days, USD.
     effective_cost: String,
+}
+
+/// What a dry run would have done with one request.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct WouldMoveView {
+    /// The throttle's provider, which served it.
+    provider: String,
+    /// The throttle's project or projects; null: all.
+    project: Option<String>,
+    /// The throttle's model or models; null: all.
+    model: Option<String>,
+    /// The provider that was next in line; null: none was, and it would have been refused.
+    to: Option<String>,
 }
 
 /// A person's decision.
@@ -184,8 +200,16 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(status, force)).routes(routes!(clear)).routes(routes!(history))
 }
 
+impl WouldMoveView {
+    pub(super) fn of(would: &WouldMove) -> Self {
+        let WouldMove { provider, project, model, to } = would.clone();
+        Self { provider, project, model, to }
+    }
+}
+
 impl ThrottleView {
-    fn of(row: &Throttle, windows: Vec<Projected>) -> Self {
+    fn of(row: &Throttle, windows: Vec<Projected>, moves: &[ThrottleMoves]) -> Self {
+        let is_dry = row.engaged && !row.acting && row.provider != NO_PROVIDER;
         Self {
             provider: row.provider.clone(),
             project: row.project.clone(),
@@ -197,10 +221,11 @@ impl ThrottleView {
             forced_by: row.forced_by.clone(),
             since: row.since.to_string(),
             reason: row.reason.clone(),
+            would_have_moved: is_dry.then(|| Moved::of(moves, &subject_of(row))),
             windows,
         }
     }
-    fn of_subject(own: &Subjected) -> Self {
+    fn of_subject(own: &Subjected, moves: &[ThrottleMoves]) -> Self {
         let projected = |(window, verdict): &(crate::throttle::Watched, crate::throttle::Verdict)| {
             let measure = window.budget.measure;
             Projected {
@@ -216,7 +241,7 @@ impl ThrottleView {
                 engaged: verdict.engaged,
             }
         };
-        Self::of(&own.row, own.windows.iter().map(projected).collect())
+        Self::of(&own.row, own.windows.iter().map(projected).collect(), moves)
     }
 }
 
@@ -244,6 +269,7 @@ async fn status(_actor: Actor, Shared(state): Shared<Arc<State>>) -> Result<Json
     let now = state.now();
     let board = state.throttle.board();
     let age = state.throttle.age(now);
+    let moves = state.settings.throttle_moves()?;
     let covered: Vec<&str> = board.subjects.iter().map(|own| own.subject.provider.as_str()).collect();
     Ok(Json(ThrottleStatus {
         rules: board.rules.view(),
@@ -255,7 +281,7 @@ async fn status(_actor: Actor, Shared(state): Shared<Arc<State>>) -> Result<Json
         stale: age.is_some_and(|age| age.stale),
         problem: board.problem.clone(),
         unwatched: board.unwatched,
-        items: board.subjects.iter().map(ThrottleView::of_subject).collect(),
+        items: board.subjects.iter().map(|own| ThrottleView::of_subject(own, &moves)).collect(),
         unbudgeted: unbudgeted(&state, &covered, now)?,
     }))
 }
@@ -274,9 +300,16 @@ async fn force(
     if until.is_some_and(|until| until <= state.now()) {
         return Err(Problem::field("until", "is in the past"));
     }
-    if state.governor.directory().provider(&input.provider).is_none() {
+    let directory = state.governor.directory();
+    if directory.provider(&input.provider).is_none() {
         let problem = format!("no provider `{}`; `bursar provider list` names them", input.provider);
         return Err(Problem::field("provider", problem));
+    }
+    if let Some(project) = input.project.as_deref().filter(|name| !name.contains('*'))
+        && !directory.projects.keys().any(|known| known.as_str() == project)
+    {
+        let problem = format!("no project `{project}`; `bursar project list` names them");
+        return Err(Problem::field("project", problem));
     }
     let subject = Subject { provider: input.provider, project: input.project, model: input.model };
     let forced = Some(input.throttled.unwrap_or(true));
@@ -294,7 +327,16 @@ async fn clear(
 ) -> Result<Json<ThrottleView>, Problem> {
     let subject = Subject { provider, project: query.project, model: query.model };
     let reason = query.reason.as_deref().unwrap_or("cleared");
-    decide(&state, &Decision { subject, forced: None, until: None, actor: &actor.name, reason })
+    let name = subject.provider.clone();
+    let decision = Decision { subject, forced: None, until: None, actor: &actor.name, reason };
+    decide(&state, &decision).map_err(|problem| {
+        if problem.status != StatusCode::NOT_FOUND.as_u16() {
+            return problem;
+        }
+        let detail =
+            format!("nobody decided about `{name}` by hand: `bursar throttle status` shows what is forced");
+        Problem { detail, ..problem }
+    })
 }
 
 #[utoipa::path(get, path = "/throttle/history", tag = "throttle", params(HistoryQuery),
@@ -314,8 +356,13 @@ fn decide(state: &State, decision: &Decision<'_>) -> Result<Json<ThrottleView>, 
     let house = House { settings: &state.settings, governor: &state.governor };
     let row = state.throttle.decide(house, decision, state.now())?;
     let board = state.throttle.board();
+    let moves = state.settings.throttle_moves()?;
     let own = board.subjects.iter().find(|own| own.subject == decision.subject);
-    Ok(Json(own.map_or_else(|| ThrottleView::of(&row, Vec::new()), ThrottleView::of_subject)))
+    let view = match own {
+        Some(own) => ThrottleView::of_subject(own, &moves),
+        None => ThrottleView::of(&row, Vec::new(), &moves),
+    };
+    Ok(Json(view))
 }
 
 /// Providers with spend that no budget speaks of, from the roll-ups.
@@ -326,7 +373,7 @@ fn unbudgeted(state: &State, covered: &[&str], now: Timestamp) -> Result<Vec<Unb
     let used = state
         .records
         .usage(hour(from), hour(now).plus_seconds(3_600), &[Dimension::Provider], &NameFilter::new())
-        .map_err(|error| Problem::new(axum::http::StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
+        .map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
     let mut sums: BTreeMap<String, (Usd, Usd)> = BTreeMap::new();
     for row in used {
         let Some(provider) = row.names.first().filter(|name| !name.is_empty()) else { continue };

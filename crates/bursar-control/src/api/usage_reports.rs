@@ -141,7 +141,7 @@ async fn caching(
         .await
 }
 
-/// For how long prompt caches should be kept. Takes time, names, `by` (`user` or `key`), `limit`.
+/// For how long prompt caches should be kept. Takes time, names, `by` (`user`, `key` or `session`), `limit`.
 #[utoipa::path(get, path = "/usage/ttl", tag = "usage", params(UsageQuery),
     responses((status = 200, body = ttl::TtlReport), (status = 400, body = Problem)))]
 async fn keep(
@@ -161,7 +161,7 @@ async fn keep(
     .await
 }
 
-/// Gaps between requests as points over time. Takes time, names, `by` (`user` or `key`), `limit`.
+/// Gaps between requests as points over time. Takes time, names, `by` (`user`, `key` or `session`), `limit`.
 #[utoipa::path(get, path = "/usage/timeline", tag = "usage", params(UsageQuery),
     responses((status = 200, body = timeline::Timeline), (status = 400, body = Problem)))]
 async fn points(

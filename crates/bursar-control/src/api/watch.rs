@@ -110,6 +110,7 @@ fn matches(filter: &RecordFilter, record: &Record) -> bool {
     named.iter().all(|(attribute, wanted)| wanted.as_deref().is_none_or(|wanted| own(attribute) == wanted))
         && filter.status.is_none_or(|status| record.status == status)
         && filter.tag.as_ref().is_none_or(tagged)
+        && filter.code.as_ref().is_none_or(|code| record.went_wrong() == *code)
         && filter.from.is_none_or(|from| record.created_at >= from)
         && filter.until.is_none_or(|until| record.created_at < until)
 }

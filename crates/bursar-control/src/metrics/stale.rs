@@ -4,11 +4,19 @@ use crate::reports::active::{Patience, idle_s, is_late};
 use crate::state::State;
 use bursar_core::Attribute;
 use bursar_core::limits::RESERVATION_TTL_S;
-use bursar_ledger::OpenReservation;
+use bursar_ledger::{OpenReservation, State as Stage};
 use bursar_store::records::Record;
 
 /// Attempts whose own record is read to learn their provider's timeout: the others count by the usual one.
 const LOOKED_AT_MAX: usize = 1_000;
+
+/// How many requests in flight have made no progress for longer than their provider's idle timeout; 0 where the ledger is
+/// not there.
+pub(crate) fn stale_requests(state: &State) -> usize {
+    let open = state.governor.ledger().open_reservations().unwrap_or_default();
+    let live: Vec<&OpenReservation> = open.iter().filter(|open| open.state == Stage::Live).collect();
+    count(state, &live)
+}
 
 /// How many of these have made no progress for longer than their provider's idle timeout.
 pub(super) fn count(state: &State, live: &[&OpenReservation]) -> usize {

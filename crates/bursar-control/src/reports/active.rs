@@ -2,7 +2,7 @@
 
 use super::ReportError;
 use super::limits::ACTIVE_MAX;
-use super::query::{UsageQuery, WHOSE};
+use super::query::{UsageQuery, WHOSE_UNFAILED};
 use bursar_core::limits::{PROGRESS_EVERY_S, RESERVATION_TTL_S};
 use bursar_core::{Attribute, Attributes, Timestamp};
 use bursar_govern::directory::Provider;
@@ -104,7 +104,7 @@ pub(crate) fn active(
     now: Timestamp,
     patience: impl Fn(&str) -> Option<Patience>,
 ) -> Result<Active, ReportError> {
-    query.only(&[WHOSE, &["limit"]])?;
+    query.only(&[WHOSE_UNFAILED, &["limit"]])?;
     let (filter, most) = (query.filter()?, query.page(ROWS)?);
     let mut live: Vec<OpenReservation> = open.into_iter().filter(|open| open.state == State::Live).collect();
     live.sort_by_key(|open| std::cmp::Reverse(open.reserved.at));

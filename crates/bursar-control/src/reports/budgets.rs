@@ -4,7 +4,7 @@
 use super::ReportError;
 use super::figures::{ratio, usd};
 use super::limits::{BUDGETS_MAX, ROWS_DEFAULT};
-use super::query::{UsageQuery, WHOSE};
+use super::query::{UsageQuery, WHOSE_UNFAILED};
 use crate::api::WouldHaveRefused;
 use bursar_core::{Attribute, Attributes, Measure, Timestamp, Value};
 use bursar_govern::assemble;
@@ -205,7 +205,7 @@ pub(crate) fn budgets(
     query: &UsageQuery,
     now: Timestamp,
 ) -> Result<BudgetStatus, ReportError> {
-    query.only(&[WHOSE, &["limit"]])?;
+    query.only(&[WHOSE_UNFAILED, &["limit"]])?;
     let most = query.page(ROWS_DEFAULT)?;
     let attributes = attributes(settings, &query.filter()?)?;
     let mut rows = Vec::new();

@@ -3,7 +3,7 @@
 use super::ReportError;
 use super::figures::{percent, usd};
 use super::limits::{CACHE_HOURS, ROWS_DEFAULT};
-use super::query::{UsageQuery, WHEN, WHOSE, check_cost};
+use super::query::{UsageQuery, WHEN, WHOSE_UNFAILED, check_cost};
 use super::summary::named;
 use bursar_core::Timestamp;
 use bursar_ledger::Zone;
@@ -104,7 +104,7 @@ pub(crate) fn cache(
     zone: Zone,
     now: Timestamp,
 ) -> Result<CacheReport, ReportError> {
-    query.only(&[WHEN, WHOSE, &["by", "limit"]])?;
+    query.only(&[WHEN, WHOSE_UNFAILED, &["by", "limit"]])?;
     let (by, filter, rows) = (query.groups()?, query.filter()?, query.page(ROWS_DEFAULT)?);
     let range = query.range(zone, now, Some(CACHE_HOURS))?;
     check_cost(&range, &by, &filter)?;

@@ -67,6 +67,11 @@ impl Tally {
     }
 }
 
+/// Rows of the one state that is asked for, else all.
+pub(crate) fn ended_so(rows: Vec<Used>, status: Option<Status>) -> Vec<Used> {
+    rows.into_iter().filter(|used| status.is_none_or(|status| used.status == status)).collect()
+}
+
 /// Tokens by class, each counted once.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Tokens {

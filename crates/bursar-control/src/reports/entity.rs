@@ -1,13 +1,13 @@
 //! The usage of one project, user, key, agent, run, session, provider, model or tag, by model.
 
 use super::ReportError;
-use super::counts::{Tally, Totals};
-use super::query::{UsageQuery, WHOSE};
+use super::counts::{Tally, Totals, ended_so};
+use super::query::{UsageQuery, WHOSE, check_cost};
 use super::range::{PERIODS, Range, instant, label};
 use super::summary::grouped;
 use bursar_core::Timestamp;
 use bursar_ledger::Zone;
-use bursar_store::records::{Dimension, Records};
+use bursar_store::records::{Dimension, Records, Used};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -55,8 +55,8 @@ pub(crate) fn report(
     zone: Zone,
     now: Timestamp,
 ) -> Result<UsageReport, ReportError> {
-    query.only(&[WHOSE, &["period", "at", "time_zone"]])?;
-    let filter = query.filter()?;
+    query.only(&[WHOSE, &["period", "at", "status", "time_zone"]])?;
+    let (filter, status) = (query.filter()?, query.status()?);
     let entity = NARROWEST.iter().find_map(|entity| Some((*entity, filter.get(entity)?.clone())));
     let (entity, name) = entity.ok_or_else(|| {
         ReportError::input(
@@ -77,8 +77,15 @@ pub(crate) fn report(
             ReportError::input("period", format!("`{word}` is none: ask for {all} or total"))
         })?
     };
-    let total = Tally::of(&records.usage(range.from, range.until, &[], &filter)?);
-    let by_model = grouped(&records.usage(range.from, range.until, &[Dimension::Model], &filter)?);
+    check_cost(&range, &[Dimension::Model], &filter).map_err(|_| {
+        let problem = "codes by model are counted from records: ask for a month or less, or for one run, session or tag";
+        ReportError::input("period", problem)
+    })?;
+    let used = |by: &[Dimension]| -> Result<Vec<Used>, ReportError> {
+        Ok(ended_so(records.usage(range.from, range.until, by, &filter)?, status))
+    };
+    let total = Tally::of(&used(&[])?);
+    let by_model = grouped(&used(&[Dimension::Model])?);
     Ok(UsageReport {
         entity: entity.to_string(),
         name,

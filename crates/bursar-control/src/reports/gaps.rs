@@ -20,6 +20,8 @@ pub(crate) enum Whose {
     User,
     /// A key's.
     Key,
+    /// A conversation's, within its project. What has no session is of none.
+    Session,
 }
 
 impl Whose {
@@ -27,19 +29,31 @@ impl Whose {
         match word {
             "user" => Ok(Self::User),
             "key" => Ok(Self::Key),
-            other => Err(ReportError::input("by", format!("`{other}` is none here: ask for user or key"))),
+            "session" => Ok(Self::Session),
+            other => {
+                Err(ReportError::input("by", format!("`{other}` is none here: ask for user, key or session")))
+            }
         }
     }
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Key => "key",
+            Self::Session => "session",
         }
     }
     pub(crate) fn name(self, moment: &Moment) -> &Arc<str> {
         match self {
             Self::User => &moment.user,
             Self::Key => &moment.key,
+            Self::Session => &moment.session,
+        }
+    }
+    /// What tells two of the same name apart.
+    fn within(self, moment: &Moment) -> &str {
+        match self {
+            Self::User | Self::Key => "",
+            Self::Session => &moment.project,
         }
     }
 }
@@ -59,14 +73,14 @@ pub(crate) struct Gap {
 
 /// The gaps of moments in order of time.
 pub(crate) fn gaps(moments: &[Moment], whose: Whose) -> Vec<Gap> {
-    let mut last: BTreeMap<&str, Timestamp> = BTreeMap::new();
+    let mut last: BTreeMap<(&str, &str), Timestamp> = BTreeMap::new();
     let mut gaps = Vec::new();
     for moment in moments {
         let name = whose.name(moment);
         if name.is_empty() {
             continue;
         }
-        if let Some(before) = last.insert(name, moment.at) {
+        if let Some(before) = last.insert((whose.within(moment), name), moment.at) {
             let micros = moment.at.micros_since(before).max(0);
             gaps.push(Gap { name: name.clone(), at: moment.at, model: moment.model.clone(), micros });
         }

@@ -3,7 +3,7 @@
 use super::ReportError;
 use super::gaps::percentile;
 use super::limits::{ROWS_DEFAULT, TIMELINE_HOURS};
-use super::query::{UsageQuery, WHEN, WHOSE, dimension};
+use super::query::{UsageQuery, WHEN, WHOSE_UNFAILED, dimension};
 use bursar_core::Timestamp;
 use bursar_ledger::Zone;
 use bursar_store::records::{Dimension, Moment, Records};
@@ -89,7 +89,7 @@ pub(crate) fn latency(
     zone: Zone,
     now: Timestamp,
 ) -> Result<LatencyReport, ReportError> {
-    query.only(&[WHEN, WHOSE, &["by", "limit"]])?;
+    query.only(&[WHEN, WHOSE_UNFAILED, &["by", "limit"]])?;
     let by = query.by.as_deref().map(dimension).transpose()?;
     let name = |moment: &Moment| -> Option<Arc<str>> {
         match by? {
@@ -112,7 +112,7 @@ pub(crate) fn latency(
         return Err(ReportError::input("by", problem));
     }
     let (filter, rows) = (query.filter()?, query.page(ROWS_DEFAULT)?);
-    let range = query.range(zone, now, Some(TIMELINE_HOURS))?;
+    let range = query.scanned(zone, now, TIMELINE_HOURS)?;
     let moments = records.moments(range.from, range.until, &filter, usize::MAX)?;
     let mut groups: BTreeMap<Arc<str>, Vec<&Moment>> = BTreeMap::new();
     for moment in &moments.items {

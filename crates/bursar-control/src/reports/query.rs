@@ -5,7 +5,7 @@ use super::limits::{GROUPS_MAX, ROWS_MAX, SCAN_DAYS_MAX};
 use super::range::{Asked, Range, zone};
 use bursar_core::Timestamp;
 use bursar_ledger::Zone;
-use bursar_store::records::{Dimension, NameFilter};
+use bursar_store::records::{Dimension, NameFilter, Status};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -31,8 +31,10 @@ pub(crate) struct UsageQuery {
     /// Names to group by, with commas: `project`, `user`, `key`, `agent`, `run`, `session`, `provider`, `model`, `tag`,
     /// `code`.
     pub(crate) by: Option<String>,
-    /// What is ranked or shaded by: `cost`, `effective_cost`, `tokens`, `requests`, `unbudgeted`.
+    /// What is ranked or shaded by: `cost`, `effective_cost`, `tokens`, `requests`, `unbudgeted`, `refused`.
     pub(crate) order: Option<String>,
+    /// That ended so: `completed`, `failed`, `cancelled`, `denied`.
+    pub(crate) status: Option<String>,
     /// Rows.
     pub(crate) limit: Option<u32>,
     /// `next_cursor` of the page before.
@@ -64,12 +66,17 @@ pub(crate) const WHEN: &[&str] = &["from", "until", "hours", "days", "time_zone"
 /// Options that say whose.
 pub(crate) const WHOSE: &[&str] =
     &["project", "user", "key", "agent", "run", "session", "provider", "model", "tag", "code"];
+/// Options that say whose, of what has no code: what is completed, what runs, what a budget counts.
+pub(crate) const WHOSE_UNFAILED: &[&str] =
+    &["project", "user", "key", "agent", "run", "session", "provider", "model", "tag"];
+/// The states that a report counts.
+const ENDED: [Status; 4] = [Status::Completed, Status::Failed, Status::Cancelled, Status::Denied];
 
 impl UsageQuery {
     /// Refuses options that are in none of these lists.
     pub(crate) fn only(&self, lists: &[&[&str]]) -> Result<(), ReportError> {
         let set = |text: &Option<String>| text.is_some();
-        let given: [(&'static str, bool); 21] = [
+        let given: [(&'static str, bool); 22] = [
             ("from", set(&self.from)),
             ("until", set(&self.until)),
             ("hours", self.hours.is_some()),
@@ -79,6 +86,7 @@ impl UsageQuery {
             ("time_zone", set(&self.time_zone)),
             ("by", set(&self.by)),
             ("order", set(&self.order)),
+            ("status", set(&self.status)),
             ("limit", self.limit.is_some()),
             ("cursor", set(&self.cursor)),
             ("project", set(&self.project)),
@@ -119,6 +127,17 @@ impl UsageQuery {
         }
         Ok(named.into_iter().filter_map(|(dimension, name)| Some((dimension, name.clone()?))).collect())
     }
+    /// The one state that is asked for.
+    pub(crate) fn status(&self) -> Result<Option<Status>, ReportError> {
+        let ended = |word: &str| ENDED.into_iter().find(|status| status.as_str() == word);
+        let read = |word: &str| {
+            let words = ENDED.map(Status::as_str).join(", ");
+            ended(word).ok_or_else(|| {
+                ReportError::input("status", format!("`{word}` is not one that reports count: {words}"))
+            })
+        };
+        self.status.as_deref().map(read).transpose()
+    }
     /// What it is grouped by.
     pub(crate) fn groups(&self) -> Result<Vec<Dimension>, ReportError> {
         let mut groups = Vec::new();
@@ -149,6 +168,15 @@ impl UsageQuery {
             asked.hours = asked.hours.or(hours);
         }
         Range::of(asked, zone, now)
+    }
+    /// As [`Self::range`], of a report that goes through records: no longer than one busy month.
+    pub(crate) fn scanned(&self, zone: Zone, now: Timestamp, hours: i64) -> Result<Range, ReportError> {
+        let range = self.range(zone, now, Some(hours))?;
+        if range.days() <= SCAN_DAYS_MAX {
+            return Ok(range);
+        }
+        let problem = format!("this report goes through records: at most {SCAN_DAYS_MAX} days at once");
+        Err(ReportError::input("from", problem))
     }
     /// Rows of a page.
     pub(crate) fn rows(&self, default: u32, most: u32) -> Result<usize, ReportError> {

@@ -118,12 +118,17 @@ impl Range {
     }
 }
 
-/// The name of the period that begins at `at`: `2026-03-15T23`, `2026-03-15`, `2026-W11`, `2026-03`, `2026`.
+/// The name of the period that begins at `at`: `2026-03-15T23`, `2026-03-15`, `2026-W11`, `2026-03`, `2026`. An hour that
+/// the clock shows twice says by its offset which of the two it is: `2026-11-01T01-04:00`.
 pub(crate) fn label(word: &str, at: Timestamp, zone: &Zone) -> String {
     let zoned = at.to_jiff().to_zoned(zone.rules().clone());
     let date = zoned.date();
     match word {
-        "hour" => format!("{date}T{:02}", zoned.hour()),
+        "hour" => {
+            let twice = zone.rules().to_ambiguous_zoned(zoned.datetime()).is_ambiguous();
+            let offset = if twice { zoned.strftime("%:z").to_string() } else { String::new() };
+            format!("{date}T{:02}{offset}", zoned.hour())
+        }
         "week" => {
             let week = date.iso_week_date();
             format!("{:04}-W{:02}", week.year(), week.week())
@@ -201,7 +206,11 @@ mod tests {
         let at = time("2026-03-15T23:30:00-04:00");
         let names = ["hour", "day", "week", "month", "year"].map(|word| label(word, at, &Zone::utc()));
         assert_eq!(names, ["2026-03-16T03", "2026-03-16", "2026-W12", "2026-03", "2026"]);
-        assert_eq!(label("day", at, &zone("America/New_York").unwrap()), "2026-03-15");
+        let new_york = zone("America/New_York").unwrap();
+        assert_eq!(label("day", at, &new_york), "2026-03-15");
+        let hours = ["04", "05", "06", "07"]
+            .map(|hour| label("hour", time(&format!("2026-11-01T{hour}:00:00Z")), &new_york));
+        assert_eq!(hours, ["2026-11-01T00", "2026-11-01T01-04:00", "2026-11-01T01-05:00", "2026-11-01T02"]);
     }
 
     /// Rules: S2-08, V U10.

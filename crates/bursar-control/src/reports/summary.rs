@@ -1,7 +1,7 @@
 //! What was used in each period, by names: the table that most questions end in.
 
 use super::ReportError;
-use super::counts::{Tally, Totals};
+use super::counts::{Tally, Totals, ended_so};
 use super::limits::ROWS_DEFAULT;
 use super::query::{UsageQuery, WHEN, WHOSE, check_cost};
 use super::range::label;
@@ -33,7 +33,8 @@ pub(crate) struct Summary {
 /// What was used in a period, by names.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SummaryRow {
-    /// The period's name: `2026-03-15T23`, `2026-03-15`, `2026-W11`, `2026-03`, `2026`; null without periods.
+    /// The period's name: `2026-03-15T23` (`2026-11-01T01-04:00` where the clock shows it twice), `2026-03-15`, `2026-W11`,
+    /// `2026-03`, `2026`; null without periods.
     pub(crate) period: Option<String>,
     /// Its start, or that of the range within it.
     pub(crate) starts_at: String,
@@ -69,21 +70,22 @@ pub(crate) fn summary(
     zone: Zone,
     now: Timestamp,
 ) -> Result<Summary, ReportError> {
-    query.only(&[WHEN, WHOSE, &["period", "by", "limit", "cursor"]])?;
+    query.only(&[WHEN, WHOSE, &["period", "by", "status", "limit", "cursor"]])?;
     let (by, filter, rows) = (query.groups()?, query.filter()?, query.page(ROWS_DEFAULT)?);
+    let status = query.status()?;
     let range = query.range(zone, now, None)?;
     check_cost(&range, &by, &filter)?;
     let word = query.period.as_deref();
     let edges = word.map_or_else(|| Ok(vec![range.from, range.until]), |word| range.edges(word))?;
-    let total = Tally::of(&records.usage(range.from, range.until, &[], &filter)?);
+    let total = Tally::of(&ended_so(records.usage(range.from, range.until, &[], &filter)?, status));
     let answers = records.usage_by_period(&edges, &by, &filter)?;
     let behind = query.cursor.as_deref().map(position).transpose()?;
     let mut items = Vec::new();
     let mut next_cursor = None;
     let mut last: Option<(usize, Vec<Arc<str>>)> = None;
-    'all: for (at, (answer, bounds)) in answers.iter().zip(edges.windows(2)).enumerate() {
+    'all: for (at, (answer, bounds)) in answers.into_iter().zip(edges.windows(2)).enumerate() {
         let &[starts_at, ends_at] = bounds else { continue };
-        for (names, tally) in grouped(answer) {
+        for (names, tally) in grouped(&ended_so(answer, status)) {
             let place = (at, texts(&names));
             if behind.as_ref().is_some_and(|behind| place <= *behind) {
                 continue;
@@ -116,9 +118,10 @@ fn texts(names: &[Arc<str>]) -> Vec<String> {
     names.iter().map(ToString::to_string).collect()
 }
 
-/// The place of the last row of a page: the number of its period and its names.
+/// The place of the last row of a page: the number of its period and its names, each on a line of its own.
 fn cursor(at: usize, names: &[Arc<str>]) -> String {
-    let text = format!("{at}\n{}", names.join("\n"));
+    let lines = std::iter::once(at.to_string()).chain(texts(names));
+    let text = lines.collect::<Vec<_>>().join("\n");
     text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -129,10 +132,10 @@ fn position(cursor: &str) -> Result<(usize, Vec<String>), ReportError> {
             u8::from_str_radix(digits, 16).ok()
         });
         let text = String::from_utf8(pairs.collect::<Option<Vec<u8>>>()?).ok()?;
-        let (at, names) = text.split_once('\n')?;
-        let names =
-            if names.is_empty() { Vec::new() } else { names.split('\n').map(str::to_owned).collect() };
-        Some((at.parse().ok()?, names))
+        // What has no name is an empty line: not the same as no line.
+        let mut lines = text.split('\n');
+        let at = lines.next()?.parse().ok()?;
+        Some((at, lines.map(str::to_owned).collect()))
     };
     read().ok_or_else(|| ReportError::input("cursor", "is not one that this report gave out"))
 }

@@ -4,7 +4,7 @@ use super::ReportError;
 use super::figures::minutes;
 use super::gaps::{Gap, MINUTE, Whose, gaps};
 use super::limits::{POINTS_MAX, TIMELINE_HOURS};
-use super::query::{UsageQuery, WHEN, WHOSE};
+use super::query::{UsageQuery, WHEN, WHOSE_UNFAILED};
 use bursar_core::Timestamp;
 use bursar_ledger::Zone;
 use bursar_store::records::Records;
@@ -22,7 +22,7 @@ pub(crate) struct Timeline {
     pub(crate) from: String,
     /// Until, exclusive.
     pub(crate) until: String,
-    /// `user` or `key`.
+    /// `user`, `key` or `session`.
     pub(crate) by: String,
     /// How many points there are; `items` has a fair part of each one's where these are too many.
     pub(crate) total_points: usize,
@@ -39,7 +39,7 @@ pub(crate) struct Timeline {
 /// One gap.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Point {
-    /// The user, or the key's id.
+    /// The user, the key's id, or the session.
     pub(crate) name: String,
     /// When the later request was received, RFC 3339 in UTC.
     pub(crate) x: String,
@@ -86,11 +86,11 @@ pub(crate) fn timeline(
     zone: Zone,
     now: Timestamp,
 ) -> Result<Timeline, ReportError> {
-    query.only(&[WHEN, WHOSE, &["by", "limit"]])?;
+    query.only(&[WHEN, WHOSE_UNFAILED, &["by", "limit"]])?;
     let default = if query.key.is_some() { "key" } else { "user" };
     let whose = Whose::parse(query.by.as_deref().unwrap_or(default))?;
     let (filter, points) = (query.filter()?, query.rows(POINTS_MAX, POINTS_MAX)?);
-    let range = query.range(zone, now, Some(TIMELINE_HOURS))?;
+    let range = query.scanned(zone, now, TIMELINE_HOURS)?;
     let moments = records.moments(range.from, range.until, &filter, usize::MAX)?;
     let mut gaps = gaps(&moments.items, whose);
     gaps.retain(|gap| gap.micros <= GAP_MAX);

@@ -1,7 +1,7 @@
 //! Who used most.
 
 use super::ReportError;
-use super::counts::{Tally, Totals};
+use super::counts::{Tally, Totals, ended_so};
 use super::figures::percent;
 use super::limits::TOP_DEFAULT;
 use super::query::{UsageQuery, WHEN, WHOSE, check_cost, dimension};
@@ -62,6 +62,8 @@ pub(crate) enum Order {
     Requests,
     /// List cost that no budget counted.
     Unbudgeted,
+    /// Requests that were refused.
+    Refused,
 }
 
 impl Order {
@@ -72,9 +74,10 @@ impl Order {
             "tokens" => Ok(Self::Tokens),
             "requests" => Ok(Self::Requests),
             "unbudgeted" => Ok(Self::Unbudgeted),
+            "refused" => Ok(Self::Refused),
             other => {
                 let problem = format!(
-                    "`{other}` is none: ask for cost, effective_cost, tokens, requests or unbudgeted"
+                    "`{other}` is none: ask for cost, effective_cost, tokens, requests, unbudgeted or refused"
                 );
                 Err(ReportError::input("order", problem))
             }
@@ -87,6 +90,7 @@ impl Order {
             Self::Tokens => "tokens",
             Self::Requests => "requests",
             Self::Unbudgeted => "unbudgeted",
+            Self::Refused => "refused",
         }
     }
     pub(crate) fn of(self, tally: &Tally) -> i64 {
@@ -96,6 +100,7 @@ impl Order {
             Self::Tokens => tally.sums.tokens(),
             Self::Requests => tally.sums.requests,
             Self::Unbudgeted => tally.sums.unbudgeted_cost,
+            Self::Refused => tally.refused,
         }
     }
 }
@@ -107,7 +112,7 @@ pub(crate) fn top(
     zone: Zone,
     now: Timestamp,
 ) -> Result<Top, ReportError> {
-    query.only(&[WHEN, WHOSE, &["by", "order", "limit"]])?;
+    query.only(&[WHEN, WHOSE, &["by", "order", "status", "limit"]])?;
     let ranked = dimension(query.by.as_deref().unwrap_or("user"))?;
     let order = Order::parse(query.order.as_deref().unwrap_or("cost"))?;
     let (filter, rows) = (query.filter()?, query.page(TOP_DEFAULT)?);
@@ -125,7 +130,8 @@ pub(crate) fn top(
         | Dimension::Code => vec![ranked],
     };
     check_cost(&range, &by, &filter)?;
-    let mut groups = grouped(&records.usage(range.from, range.until, &by, &filter)?);
+    let used = records.usage(range.from, range.until, &by, &filter)?;
+    let mut groups = grouped(&ended_so(used, query.status()?));
     let mut without = Tally::default();
     let mut whole = 0i64;
     groups.retain(|names, tally| {

@@ -4,7 +4,7 @@ use super::ReportError;
 use super::figures::ratio;
 use super::gaps::{MINUTE, Spread, Whose, gaps, percentile};
 use super::limits::{CACHE_HOURS, ROWS_DEFAULT};
-use super::query::{UsageQuery, WHEN, WHOSE};
+use super::query::{UsageQuery, WHEN, WHOSE_UNFAILED};
 use bursar_core::Timestamp;
 use bursar_ledger::Zone;
 use bursar_store::records::Records;
@@ -30,7 +30,7 @@ pub(crate) struct TtlReport {
     pub(crate) from: String,
     /// Until, exclusive.
     pub(crate) until: String,
-    /// `user` or `key`.
+    /// `user`, `key` or `session`.
     pub(crate) by: String,
     /// Groups with two gaps or more, most gaps first.
     pub(crate) items: Vec<TtlRow>,
@@ -60,7 +60,7 @@ pub(crate) struct TtlDistribution {
 /// One group.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TtlRow {
-    /// The user, or the key's id.
+    /// The user, the key's id, or the session.
     pub(crate) name: String,
     /// The name that people are shown, of a user.
     pub(crate) display_name: Option<String>,
@@ -168,12 +168,12 @@ pub(crate) fn ttl(
     zone: Zone,
     now: Timestamp,
 ) -> Result<TtlReport, ReportError> {
-    query.only(&[WHEN, WHOSE, &["by", "limit"]])?;
+    query.only(&[WHEN, WHOSE_UNFAILED, &["by", "limit"]])?;
     // Asked of one key, its requests follow each other; else a user's.
     let default = if query.key.is_some() { "key" } else { "user" };
     let whose = Whose::parse(query.by.as_deref().unwrap_or(default))?;
     let (filter, rows) = (query.filter()?, query.page(ROWS_DEFAULT)?);
-    let range = query.range(zone, now, Some(CACHE_HOURS))?;
+    let range = query.scanned(zone, now, CACHE_HOURS)?;
     let moments = records.moments(range.from, range.until, &filter, usize::MAX)?;
     let mut groups: BTreeMap<Arc<str>, Vec<i64>> = BTreeMap::new();
     for gap in gaps(&moments.items, whose) {

@@ -1,6 +1,7 @@
 //! One evaluation: from the states before and the windows now to the states after and what is to be told. Pure.
 
 use super::judge::{Spend, Verdict, judge};
+use super::moved::Moved;
 use super::rules::Rules;
 use super::text;
 use super::watch::{Gathered, NO_PROVIDER, Subject, Watched};
@@ -192,7 +193,8 @@ impl Work<'_> {
             }
         };
         if let Some((kind, dry_run)) = self.transition(&before, &after) {
-            self.tell(kind, dry_run, word, &why, figures);
+            let (told, figures) = self.with_moves(kind, &before, (&why, figures));
+            self.tell(kind, dry_run, word, &told, figures);
             after.since = self.now;
             if after.forced.is_none() {
                 after.reason = sentence(&why);
@@ -208,6 +210,20 @@ impl Work<'_> {
         });
         let subjected = Subjected { subject: self.subject.clone(), row: after, windows: judged };
         ((!gone).then_some(subjected), change)
+    }
+
+    /// Adds what a dry run that ends would have moved.
+    fn with_moves(&self, kind: Kind, before: &Throttle, said: (&str, Value)) -> (String, Value) {
+        let (why, mut figures) = said;
+        let was_dry = before.engaged && !before.acting;
+        if !was_dry || !matches!(kind, Kind::WouldRelease | Kind::Engaged) {
+            return (why.to_owned(), figures);
+        }
+        let moved = Moved::of(&self.gathered.moves, self.subject);
+        if let Value::Object(fields) = &mut figures {
+            fields.insert(Moved::FIELD.to_owned(), serde_json::to_value(&moved).unwrap_or(Value::Null));
+        }
+        (format!("{why}; in the dry run {}", moved.sentence()), figures)
     }
 
     /// What is told of a change, and whether it is a dry run.

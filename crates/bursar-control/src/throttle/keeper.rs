@@ -111,6 +111,10 @@ impl Throttler {
     pub fn ask(&self) {
         self.inner.lock().asked = true;
     }
+    /// The rules in force.
+    pub(crate) fn rules(&self) -> Rules {
+        self.inner.lock().rules.clone()
+    }
     /// What is known.
     pub(crate) fn board(&self) -> Board {
         let inner = self.inner.lock();
@@ -242,7 +246,8 @@ impl Inner {
         let ledger = house.governor.ledger();
         self.seen = ledger.last();
         let rows = house.settings.throttles()?;
-        let gathered = gather(ledger, &providers, &remembered(&rows), now)?;
+        let mut gathered = gather(ledger, &providers, &remembered(&rows), now)?;
+        gathered.moves = house.settings.throttle_moves()?;
         let Evaluation { mut subjects, changes } = evaluate(&self.rules, &rows, &gathered, now);
         if !changes.is_empty() {
             let written = house.settings.change(&Stamp::new(ACTOR, now), |change| {
@@ -306,7 +311,14 @@ impl Inner {
     fn publish(&self, house: House<'_>, now: Timestamp) {
         let mut throttled = Throttled::default();
         for Subjected { subject, row, .. } in &self.board.subjects {
-            if !row.acting || subject.provider == NO_PROVIDER {
+            if subject.provider == NO_PROVIDER {
+                continue;
+            }
+            if !row.acting {
+                if row.engaged {
+                    let (project, model) = (subject.project.as_deref(), subject.model.as_deref());
+                    throttled.insert_dry(&subject.provider, project, model);
+                }
                 continue;
             }
             let until = match (row.forced, row.forced_until) {

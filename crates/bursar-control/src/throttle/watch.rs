@@ -3,6 +3,7 @@
 use bursar_core::{Attribute, Attributes, Charge, Pattern, Timestamp, Value};
 use bursar_ledger::{Budget, BudgetId, Mode, PerValues, Standing};
 use bursar_store::ledger::{Ledger, LedgerDown};
+use bursar_store::settings::ThrottleMoves;
 use std::sync::Arc;
 
 /// Windows that are watched at once: the line of each is compared on every tick under the ledger's lock, 4,096 of them in
@@ -46,6 +47,8 @@ pub(crate) struct Gathered {
     pub counts: Vec<(Arc<Budget>, usize)>,
     /// Windows beyond [`WINDOWS_MAX`].
     pub unwatched: usize,
+    /// What dry runs would have moved so far.
+    pub moves: Vec<ThrottleMoves>,
 }
 
 impl Watched {
@@ -73,7 +76,7 @@ pub(crate) fn gather(
     remembered: &[(BudgetId, Vec<Option<String>>)],
     now: Timestamp,
 ) -> Result<Gathered, LedgerDown> {
-    let meant = |budget: &&Arc<Budget>| budget.active && is_meant(budget);
+    let meant = |budget: &&Arc<Budget>| budget.active && is_watched(budget);
     let budgets: Vec<Arc<Budget>> =
         ledger.look(|engine| engine.budgets().filter(meant).cloned().collect())?;
     let mut gathered = Gathered::default();
@@ -104,7 +107,7 @@ pub(crate) fn gather(
 }
 
 /// Whether a budget is about providers, projects, models, or all of the platform, and nothing narrower.
-fn is_meant(budget: &Budget) -> bool {
+pub(crate) fn is_watched(budget: &Budget) -> bool {
     let meant = |attribute: &Attribute| {
         matches!(attribute, Attribute::Provider | Attribute::Project | Attribute::Model)
     };
@@ -206,7 +209,7 @@ mod tests {
         assert_eq!(told(&each, &[Some("alpha"), Some("gemini")]), ["gemini alpha any"]);
         assert_eq!(told(&each, &[Some("alpha"), None]), Vec::<String>::new());
         assert_eq!(told(&budget(), &[]), ["* any any"]);
-        assert!(is_meant(&each) && is_meant(&budget()));
-        assert!(!is_meant(&budget().matching(Attribute::Provider, &["a"]).per(Attribute::User)));
+        assert!(is_watched(&each) && is_watched(&budget()));
+        assert!(!is_watched(&budget().matching(Attribute::Provider, &["a"]).per(Attribute::User)));
     }
 }

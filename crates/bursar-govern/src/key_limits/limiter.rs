@@ -84,6 +84,26 @@ impl Limiter {
         }
         Ok(self.through(key, limits, model))
     }
+    /// Takes up what a key used before this process began: of each limit that counts nothing yet, what `used` says of the
+    /// span before the one that runs, and of that.
+    pub fn recall(
+        &self,
+        now: Timestamp,
+        key: &Value,
+        limits: &Arc<[KeyLimit]>,
+        used: impl Fn(&KeyLimit) -> Option<[i64; 2]>,
+    ) {
+        let mut table = self.table.lock();
+        let Some(uses) = table.of(key, limits, now) else { return };
+        for (limit, own) in uses {
+            if let (Counts::Per(_, span), Use::Lately(count)) = (limit.counts, own)
+                && *count == Sliding::default()
+                && let Some([before, current]) = used(limit)
+            {
+                *count = Sliding::recalled(now, span, before, current);
+            }
+        }
+    }
     /// Where the tightest limits of a key stand that count requests and tokens.
     #[must_use]
     pub fn standing(

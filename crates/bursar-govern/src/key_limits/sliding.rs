@@ -14,6 +14,11 @@ pub struct Sliding {
 }
 
 impl Sliding {
+    /// What was counted so far in the span that runs and in the one before it.
+    #[must_use]
+    pub const fn recalled(now: Timestamp, span: Span, before: i64, current: i64) -> Self {
+        Self { span: now.micros().div_euclid(span.micros()), current, before }
+    }
     /// What counts at `now`, rounded up.
     #[must_use]
     pub fn used(&self, now: Timestamp, span: Span) -> i64 {

@@ -101,6 +101,28 @@ fn places_are_given_back_whatever_becomes_of_a_request() {
 }
 
 #[test]
+fn what_was_used_before_the_start_counts_until_its_span_is_over() {
+    let limiter = Arc::new(Limiter::default());
+    let limits = limits(&["10 requests per minute", "4 requests per hour for gpt-*", "2 at once"]);
+    let recall = |used: [i64; 2]| {
+        limiter.recall(at(0), &key("k"), &limits, |limit| limit.model.as_ref().map(|_| used));
+    };
+    recall([0, 3]);
+    let ask = |seconds, model| limiter.pass(at(seconds), &key("k"), &limits, model).map(drop);
+    assert_eq!(ask(0, "gpt-4o"), Ok(()), "the fourth");
+    recall([0, 0]);
+    assert_eq!(ask(0, "gpt-4o").unwrap_err().used, 4, "what counts already is not recalled again");
+    assert_eq!(ask(0, "claude"), Ok(()));
+    assert_eq!(ask(3 * 3_600, "gpt-4o"), Ok(()));
+    // Of the span before, the part that the window still covers: twenty minutes into the hour two thirds of it.
+    let other = key("other");
+    limiter.recall(at(0), &other, &limits, |limit| limit.model.as_ref().map(|_| [6, 0]));
+    assert!(limiter.pass(at(0), &other, &limits, "gpt-4o").is_err());
+    let covered = limiter.standing(at(0), &other, &limits, "gpt-4o");
+    assert_eq!((covered[0].most, covered[0].left), (4, 0));
+}
+
+#[test]
 fn the_standing_is_that_of_the_tightest_limit() {
     let limiter = Arc::new(Limiter::default());
     let limits = limits(&["10 requests per hour", "3 requests per minute", "5 USD per day"]);

@@ -207,6 +207,7 @@ fn facts(fields: &mut Fields<'_>) -> Result<Facts, Invalid> {
         deprecated: fields.instant("deprecated")?,
         writes_cache: fields.flag("writes_cache")?,
         always_searches: fields.flag("always_searches")?,
+        researches: fields.flag("researches")?,
         grounding_per_prompt: fields.flag("grounding_per_prompt")?,
     })
 }

@@ -114,6 +114,7 @@ fn facts(facts: &Facts, put: &mut impl FnMut(&str, String)) {
         ("reasons", facts.reasoning),
         ("writes_cache", facts.writes_cache),
         ("always_searches", facts.always_searches),
+        ("researches", facts.researches),
         ("grounding_per_prompt", facts.grounding_per_prompt),
     ];
     for (field, flag) in flags {

@@ -94,7 +94,7 @@ fn a_bound() -> impl Strategy<Value = RequestBound> {
         prop_oneof![Just(CacheWrite::None), Just(CacheWrite::FiveMinutes), Just(CacheWrite::OneHour)];
     let tier = option::of(prop_oneof!["flex", "priority", "default", "auto", "scale"]);
     let prompt = (0u64..150_000, 0u64..20_000, 0u64..20_000, prop::bool::weighted(0.2));
-    let flags = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.1));
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), prop::bool::weighted(0.1));
     let output = (option::of(1u64..10_000), 0u32..4);
     let tools = vec(a_tool(), 0..3);
     let region = option::of(prop_oneof!["eu", "us"]);
@@ -121,7 +121,8 @@ fn a_bound() -> impl Strategy<Value = RequestBound> {
                 hosted_tools: tools.into(),
                 audio_output: flags.0,
                 image_output: flags.1,
-                no_output: flags.2,
+                text_only: flags.2,
+                no_output: flags.3,
             }
         },
     )
@@ -194,8 +195,10 @@ fn usage_within(row: &PriceRow, bound: &RequestBound, shares: Vec<u64>) -> Usage
         if bound.audio_output {
             usage.set(UsageClass::AudioOutput, shares.of(output));
         }
-        if bound.image_output {
+        if bound.image_output || !bound.text_only {
             usage.set(UsageClass::ImageOutput, shares.of(output));
+        }
+        if bound.image_output {
             usage.add(UsageClass::Image, shares.of(u64::from(bound.choices.max(1))));
         }
     }
@@ -327,10 +330,24 @@ fn what_has_no_bound_is_named() {
     searching.hosted_tools.push(HostedTool { kind: HostedToolKind::WebFetch, uses_max: None });
     priced.facts.context = Some(1000);
     assert_eq!(unbounded(&priced, &searching), Some(Unbounded::HostedTool));
+    priced.facts.researches = Some(true);
+    assert_eq!(unbounded(&priced, &plain(10)), Some(Unbounded::Research));
     assert_eq!(
         unbounded(&spec("image 0.04"), &RequestBound { no_output: true, ..plain(5) }),
         Some(Unbounded::Rate)
     );
+}
+
+/// A model that makes images makes them where nothing was said of them.
+#[test]
+fn images_that_nobody_asked_for_are_held() {
+    let mut priced = spec("input 1, output 2, image_output 30");
+    priced.facts = Facts { max_output: Some(1000), ..Facts::default() };
+    let held =
+        |bound: &RequestBound| quote(&row(priced.clone()), bound, &Conditions::default()).list.to_string();
+    assert_eq!(held(&plain(0)), "0.03");
+    assert_eq!(held(&RequestBound { text_only: true, ..plain(0) }), "0.002");
+    assert_eq!(held(&RequestBound { image_output: true, ..plain(0) }), "0.03");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use super::record::{
     Attempt, AttemptOutcome, LineUsed, PriceDetail, PriceSource, PriceUsed, Record, WindowUsed,
 };
 use super::status::Status;
+use super::would_move::WouldMove;
 
 impl Record {
     /// Reads what [`Record::encode`] wrote: exactly all of `bytes`.
@@ -82,6 +83,7 @@ impl Record {
             notes: take_list(from, NOTES_MAX, |from| from.text())?,
             shortened: has(bit::SHORTENED),
             trace_id: has(bit::TRACE).then(|| take_trace(from)).transpose()?,
+            would_move: has(bit::WOULD_MOVE).then(|| take_would_move(from, texts)).transpose()?,
         };
         if from.0.is_empty() { Ok(record) } else { Err(RecordError::Malformed("something follows it")) }
     }
@@ -257,6 +259,12 @@ fn take_attempt(from: &mut Bytes<'_>, texts: &mut impl TakeText) -> Result<Attem
         total_ms: less_one(from.u64()?)?,
         charge: take_charge(from)?,
     })
+}
+
+fn take_would_move(from: &mut Bytes<'_>, texts: &mut impl TakeText) -> Result<WouldMove, RecordError> {
+    let provider = texts.shared(from)?;
+    let mut name = || Ok::<_, RecordError>(Some(texts.shared(from)?).filter(|name| !name.is_empty()));
+    Ok(WouldMove { provider, project: name()?, model: name()?, to: name()? })
 }
 
 /// An optional number that was written one larger.

@@ -7,6 +7,7 @@ use bursar_core::{Attribute, Attributes, Charge, Measure, Scope, Timestamp, Usag
 use super::bytes::{Inline, PutText, clip, put_i64, put_len, put_text, put_u64, put_u128};
 use super::limits::{ATTEMPTS_KEPT_MAX, ERROR_BYTES_MAX, ID_BYTES_MAX, LINES_MAX, NAME_BYTES_MAX, NOTES_MAX};
 use super::record::{Attempt, LineUsed, PriceDetail, PriceSource, PriceUsed, Record, WindowUsed};
+use super::would_move::WouldMove;
 
 /// The version that [`Record::encode`] writes. A new one is a new number, and the old ones stay readable.
 pub(super) const VERSION: u8 = 1;
@@ -45,7 +46,8 @@ pub(super) mod bit {
     pub(in super::super) const TOTAL: u64 = 1 << 13;
     pub(in super::super) const PRICE_DETAIL: u64 = 1 << 14;
     pub(in super::super) const TRACE: u64 = 1 << 15;
-    pub(in super::super) const ALL: u64 = (1 << 16) - 1;
+    pub(in super::super) const WOULD_MOVE: u64 = 1 << 16;
+    pub(in super::super) const ALL: u64 = (1 << 17) - 1;
 }
 
 impl Record {
@@ -126,6 +128,9 @@ impl Record {
         if let Some(trace) = self.trace_id {
             out.extend_from_slice(&trace.as_u128().to_be_bytes());
         }
+        if let Some(would) = &self.would_move {
+            put_would_move(out, would, texts);
+        }
     }
     /// What decided the rates, where there is anything to say.
     fn price_detail(&self) -> Option<&PriceDetail> {
@@ -149,6 +154,7 @@ impl Record {
             (self.total_ms.is_some(), bit::TOTAL),
             (self.price_detail().is_some(), bit::PRICE_DETAIL),
             (self.trace_id.is_some(), bit::TRACE),
+            (self.would_move.is_some(), bit::WOULD_MOVE),
         ];
         bits.into_iter().filter(|(set, _)| *set).fold(0, |word, (_, bit)| word | bit)
     }
@@ -280,4 +286,12 @@ fn put_attempt(out: &mut Vec<u8>, attempt: &Attempt, texts: &mut impl PutText) {
     put_text(out, attempt.reason.as_deref().unwrap_or_default(), NAME_BYTES_MAX);
     put_u64(out, attempt.total_ms.map_or(0, |millis| u64::from(millis) + 1));
     put_charge(out, &attempt.charge);
+}
+
+/// What is absent is an empty text.
+fn put_would_move(out: &mut Vec<u8>, would: &WouldMove, texts: &mut impl PutText) {
+    let WouldMove { provider, project, model, to } = would;
+    for name in [Some(provider), project.as_ref(), model.as_ref(), to.as_ref()] {
+        texts.shared(name.map_or("", |name| clip(name, NAME_BYTES_MAX)), out);
+    }
 }

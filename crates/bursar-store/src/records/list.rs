@@ -41,6 +41,8 @@ pub struct RecordFilter {
     pub status: Option<Status>,
     /// With this tag: name and value.
     pub tag: Option<(String, String)>,
+    /// That went wrong so, in the word of [`Record::went_wrong`].
+    pub code: Option<String>,
 }
 
 const BY_ID: &str = "SELECT body FROM records WHERE id = ?1";
@@ -190,6 +192,7 @@ fn statement(
         ("session", &filter.session),
         ("model", &filter.model),
         ("provider", &filter.provider),
+        ("code", &filter.code),
     ];
     for (column, text) in named {
         let Some(text) = text else { continue };

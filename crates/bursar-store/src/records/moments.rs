@@ -22,6 +22,10 @@ pub struct Moment {
     pub user: Arc<str>,
     /// The key, by its id.
     pub key: Arc<str>,
+    /// Who was billed.
+    pub project: Arc<str>,
+    /// The conversation; empty where there is none. Ask by project too: two projects may have one of the same name.
+    pub session: Arc<str>,
     /// The model that was asked for.
     pub model: Arc<str>,
     /// The provider that served.
@@ -81,7 +85,7 @@ fn of_month(
     limit: usize,
 ) -> Result<Vec<Moment>, ReadError> {
     let mut sql = format!(
-        "SELECT body, user, key, model, provider, first_byte_ms, total_ms FROM records
+        "SELECT body, user, key, model, provider, first_byte_ms, total_ms, project, session FROM records
           WHERE place >= ? AND place < ? AND status = {}",
         Status::Completed.number()
     );
@@ -93,6 +97,9 @@ fn of_month(
             Dimension::Tag => sql.push_str(" AND place IN (SELECT place FROM record_tags WHERE tag = ?)"),
             named => {
                 let _ = write!(sql, " AND {named} = ?");
+                if number != 0 && named.is_indexed() {
+                    let _ = write!(sql, " AND {named} <> 0");
+                }
             }
         }
         values.push(number.into());
@@ -115,6 +122,8 @@ fn of_month(
             provider: texts.text(db, row.get(4)?)?,
             first_byte_ms: row.get(5)?,
             total_ms: row.get(6)?,
+            project: texts.text(db, row.get(7)?)?,
+            session: texts.text(db, row.get(8)?)?,
         });
     }
     // Rows that share a place lie a little behind their instant.

@@ -6,6 +6,7 @@ use bursar_core::{
 };
 
 use super::status::Status;
+use super::would_move::WouldMove;
 use crate::sqlite::words::words;
 
 /// Everything that is kept about one request. Headers and bodies are kept apart, prompts not at all.
@@ -69,6 +70,8 @@ pub struct Record {
     pub shortened: bool,
     /// The trace that it belongs to; absent in records of earlier versions and of calls made elsewhere.
     pub trace_id: Option<TraceId>,
+    /// Where a dry run of the throttle would have sent it instead; absent: where it went.
+    pub would_move: Option<WouldMove>,
 }
 
 /// Which price made the cost.
@@ -250,6 +253,20 @@ impl Record {
             notes: Vec::new(),
             shortened: false,
             trace_id: None,
+            would_move: None,
+        }
+    }
+    /// What went wrong, in a word: the code of the refusal or gateway error, else the status that a failed request was
+    /// answered with. Empty where nothing did.
+    #[must_use]
+    pub fn went_wrong(&self) -> String {
+        match (self.code, self.status, self.status_code) {
+            (Some(code), ..) => code.to_string(),
+            (None, Status::Failed, Some(status)) => status.to_string(),
+            (None, Status::Failed, None) => "failed".to_owned(),
+            (None, Status::Cancelled, _) => "cancelled".to_owned(),
+            (None, Status::Denied, _) => "denied".to_owned(),
+            (None, Status::Pending | Status::Streaming | Status::Completed, _) => String::new(),
         }
     }
 }

@@ -182,7 +182,7 @@ fn count(db: &Connection, numbers: &mut Numbers, record: &Record) -> rusqlite::R
         unbudgeted_cost: if is_unbudgeted(record) { record.charge.list.nanos() } else { 0 },
         ..caching::sums(record)
     };
-    let code = numbers.intern(db, &code_of(record))?;
+    let code = numbers.intern(db, &record.went_wrong())?;
     let status = i64::from(record.status.number());
     Ok(Counted { at: record.created_at, status, names, tags, code, sums })
 }
@@ -190,19 +190,6 @@ fn count(db: &Connection, numbers: &mut Numbers, record: &Record) -> rusqlite::R
 /// Whether it was let through and no budget counted it.
 fn is_unbudgeted(record: &Record) -> bool {
     record.windows.is_empty() && record.status != Status::Denied
-}
-
-/// What went wrong, in a word: the code of the refusal or gateway error, else the status that a failed request was
-/// answered with. Empty where nothing did.
-fn code_of(record: &Record) -> String {
-    match (record.code, record.status, record.status_code) {
-        (Some(code), ..) => code.to_string(),
-        (None, Status::Failed, Some(status)) => status.to_string(),
-        (None, Status::Failed, None) => "failed".to_owned(),
-        (None, Status::Cancelled, _) => "cancelled".to_owned(),
-        (None, Status::Denied, _) => "denied".to_owned(),
-        (None, Status::Pending | Status::Streaming | Status::Completed, _) => String::new(),
-    }
 }
 
 fn put(

@@ -10,7 +10,7 @@ mod usage;
 
 use super::*;
 use crate::sqlite::PageRequest;
-use bursar_core::{Attribute, Attributes, Charge, RequestId, Usage, UsageClass, Usd, Value};
+use bursar_core::{Attribute, Attributes, Charge, Code, RequestId, Usage, UsageClass, Usd, Value};
 
 fn time(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()

@@ -75,6 +75,14 @@ impl Dimension {
             Self::Code => CODE,
         }
     }
+    /// Whether `records` has an index of this column, which leaves out rows without a name. It is used only where a
+    /// question says so too.
+    pub(super) const fn is_indexed(self) -> bool {
+        match self {
+            Self::User | Self::Key | Self::Agent | Self::Run | Self::Session => true,
+            Self::Project | Self::Provider | Self::Model | Self::Tag | Self::Code => false,
+        }
+    }
 }
 
 impl Records {

@@ -44,6 +44,8 @@ words! {
         CircuitOpened = "circuit_opened",
         /// Bills of requests are unknown: they are charged at their holds.
         Suspense = "suspense",
+        /// Requests in flight make no progress.
+        StaleRequests = "stale_requests",
         /// A model has no price: its requests are refused.
         PriceMissing = "price_missing",
         /// A key ends soon.
@@ -77,6 +79,7 @@ impl AlertEvent {
             | Self::ThrottleStale
             | Self::KillOff
             | Self::Suspense
+            | Self::StaleRequests
             | Self::PriceMissing
             | Self::KeyExpiring => false,
         }

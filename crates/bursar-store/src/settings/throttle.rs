@@ -7,7 +7,7 @@ use super::audit::Action;
 use super::error::{Object, SettingsError};
 use super::row::{Revision, check_name, check_sentence, document_text};
 use super::throttle_event::{self, ThrottleEvent};
-use super::{Change, Settings, meta};
+use super::{Change, Settings, meta, throttle_moves};
 use crate::sqlite::{column, text};
 use bursar_core::Timestamp;
 
@@ -153,6 +153,7 @@ impl Change<'_> {
             ":updated_at": revision.updated_at.micros(),
         })?;
         throttle_event::insert(&self.transaction, events)?;
+        throttle_moves::begin(&self.transaction, throttle.key(), events)?;
         let action = if before.is_none() { Action::Create } else { Action::Update };
         self.audit(action, Object::Throttle, &name, before.as_ref(), Some(&after))?;
         Ok(after)
@@ -171,6 +172,7 @@ impl Change<'_> {
         let before = found.ok_or_else(|| SettingsError::not_found(Object::Throttle, &name))?;
         before.revision.follow(throttle.revision, Object::Throttle, &name, self.now)?;
         self.transaction.prepare_cached(DELETE)?.execute(throttle.key())?;
+        throttle_moves::forget(&self.transaction, throttle.key())?;
         throttle_event::insert(&self.transaction, events)?;
         self.audit(Action::Delete, Object::Throttle, &name, Some(&before), None)
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::error::SettingsError;
 use super::key::KeyId;
 use super::shadow::{self, ShadowUse};
+use super::throttle_moves::{self, ThrottleMoves};
 use super::{Settings, meta};
 use crate::sqlite::{column, text};
 use bursar_core::{Timestamp, Usd};
@@ -57,9 +58,10 @@ const LIST: &str = "SELECT * FROM key_totals ORDER BY key";
 const TOUCH: &str = "UPDATE tokens SET last_used_at = max(coalesce(last_used_at, ?2), ?2) WHERE id = ?1";
 
 impl Settings {
-    /// Adds what a batch of records used and what shadow budgets would have refused of it, once: a batch whose `floor` (the last journal entry in it) is not above the
-    /// floor reached before was added already and answers false. After a restart the journal may be cut differently:
-    /// leave entries at or below [`Settings::totals_floor`] out of what is given here. Unknown keys are passed over.
+    /// Adds what a batch of records used, what shadow budgets would have refused of it and throttles in a dry run moved,
+    /// once: a batch whose `floor` (the last journal entry in it) is not above the floor reached before was added already
+    /// and answers false. After a restart the journal may be cut differently: leave entries at or below
+    /// [`Settings::totals_floor`] out of what is given here. Unknown keys are passed over.
     ///
     /// # Errors
     /// See [`SettingsError`].
@@ -67,6 +69,7 @@ impl Settings {
         &self,
         uses: &[KeyUse],
         shadows: &[ShadowUse],
+        moves: &[ThrottleMoves],
         floor: u64,
     ) -> Result<bool, SettingsError> {
         self.keep_books(|db| {
@@ -75,6 +78,7 @@ impl Settings {
             }
             add(db, uses)?;
             shadow::add(db, shadows)?;
+            throttle_moves::add(db, moves)?;
             meta::set_counter(db, FLOOR, floor)?;
             Ok(true)
         })

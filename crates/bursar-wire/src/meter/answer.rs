@@ -168,6 +168,7 @@ impl Answer {
             counted,
             media_bytes: self.media_bytes,
             body_bytes,
+            unread_bytes: 0,
             error,
             anomalies: self.anomalies,
         }

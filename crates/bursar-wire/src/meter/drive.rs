@@ -66,6 +66,10 @@ pub(crate) struct Drive<R: Format> {
     /// A line that belongs in a stream was met.
     recognised: bool,
     body_bytes: u64,
+    /// Bytes behind a mistake in a document, of those that have ended.
+    unread_bytes: u64,
+    /// The same of the document that is read.
+    unread_here: u64,
 }
 
 impl<R: Format> Drive<R> {
@@ -86,6 +90,8 @@ impl<R: Format> Drive<R> {
             broken: false,
             recognised: false,
             body_bytes: 0,
+            unread_bytes: 0,
+            unread_here: 0,
         }
     }
 
@@ -99,7 +105,7 @@ impl<R: Format> Drive<R> {
         match &mut self.framing {
             Framing::Sse(_) => self.feed_events(piece),
             Framing::Json => {
-                self.scanner.feed(piece, &mut self.reader);
+                self.scan(piece);
                 self.open |= !piece.trim_ascii().is_empty();
             }
             Framing::JsonLines => self.feed_lines(piece),
@@ -128,7 +134,7 @@ impl<R: Format> Drive<R> {
                 Part::Data(part) => {
                     self.data.push(part);
                     (self.open, self.recognised) = (true, true);
-                    self.scanner.feed(part, &mut self.reader);
+                    self.scan(part);
                 }
                 Part::Newline => {
                     self.data.push(b"\n");
@@ -146,8 +152,20 @@ impl<R: Format> Drive<R> {
         }
     }
 
+    /// Reads a part of a document.
+    fn scan(&mut self, part: &[u8]) {
+        let unread = self.scanner.feed(part, &mut self.reader);
+        self.unread_here = self.unread_here.saturating_add(u64::try_from(unread).unwrap_or(u64::MAX));
+    }
+
+    /// A document ended in which so much could not be read.
+    fn leave_unread(&mut self, bytes: u64) {
+        self.unread_bytes = self.unread_bytes.saturating_add(bytes);
+    }
+
     fn end_event(&mut self) {
         let (data, name) = (std::mem::take(&mut self.data), std::mem::take(&mut self.name));
+        let unread = std::mem::take(&mut self.unread_here);
         if name.is(b"error") {
             self.reader.answer_mut().mark_error();
         }
@@ -160,6 +178,7 @@ impl<R: Format> Drive<R> {
         } else if whole {
             self.reader.event_ended();
         } else {
+            self.leave_unread(unread);
             self.broken = true;
         }
     }
@@ -167,7 +186,7 @@ impl<R: Format> Drive<R> {
     fn feed_lines(&mut self, piece: &[u8]) {
         for line in piece.split_inclusive(|byte| *byte == b'\n') {
             let (text, newline) = line.strip_suffix(b"\n").map_or((line, false), |text| (text, true));
-            self.scanner.feed(text, &mut self.reader);
+            self.scan(text);
             self.open |= !text.trim_ascii().is_empty();
             if !newline || !self.open {
                 continue;
@@ -186,6 +205,8 @@ impl<R: Format> Drive<R> {
 
     fn end_document(&mut self) {
         self.open = false;
+        let unread = std::mem::take(&mut self.unread_here);
+        self.leave_unread(unread);
         if self.scanner.finish(&mut self.reader) {
             self.reader.event_ended();
         } else {
@@ -222,6 +243,7 @@ impl<R: Format> Drive<R> {
         if !whole {
             self.reader.answer_mut().anomalies.note(Anomaly::Malformed);
         }
-        self.reader.reading(self.body_bytes, whole)
+        let unread_bytes = self.unread_bytes.saturating_add(self.unread_here);
+        Reading { unread_bytes, ..self.reader.reading(self.body_bytes, whole) }
     }
 }

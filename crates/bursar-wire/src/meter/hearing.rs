@@ -1,10 +1,11 @@
-//! Counts the text of an answer as it passes, for the case that the answer never says how many tokens it had.
+//! Keeps the beginning of an answer's text, for the case that the answer never says how many tokens it had.
 //!
-//! Text is kept up to a limit and counted when it is full, or at the end where the count is wanted: most answers state
-//! their usage, and for them nothing is counted. Text is cut between two words, where it makes no difference to the
-//! count; where there is no such place, the count may differ by a token or two. What is not counted is one token a byte.
+//! Nothing is counted while the answer passes: most answers state their usage, and they must not be slower for it. At the
+//! end, where the count is wanted, what was kept is counted; text beyond it has as many tokens a byte and a quarter more,
+//! for a text may become denser than it began. What is written in no string (arguments given as an object) is one token a
+//! byte.
 
-use super::limits::{HEARD_BYTES_MAX, KEPT_TEXT_BYTES_MAX};
+use super::limits::KEPT_TEXT_BYTES_MAX;
 use super::reading::Counted;
 use crate::tokens::Tokenizer;
 
@@ -15,46 +16,52 @@ const CUT_WITHIN: usize = 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Hearing {
     tokenizer: Tokenizer,
+    /// The first choice's text: others come in turns with it, and are answers to the same question.
     kept: Vec<u8>,
-    /// Whose text is kept: choices of one answer come in turns.
-    choice: usize,
-    tokens: u64,
-    counted_bytes: u64,
-    /// No more is counted: too much came, or the vocabulary was not there when it had to be.
-    deaf: bool,
+    choice: Option<usize>,
+    /// Bytes of text of all choices, kept or not.
+    told_bytes: u64,
 }
 
 impl Hearing {
-    pub(crate) fn new(tokenizer: Tokenizer) -> Self {
-        Self { tokenizer, kept: Vec::new(), choice: 0, tokens: 0, counted_bytes: 0, deaf: false }
+    pub(crate) const fn new(tokenizer: Tokenizer) -> Self {
+        Self { tokenizer, kept: Vec::new(), choice: None, told_bytes: 0 }
     }
 
     /// The next part of a choice's text, decoded.
     pub(crate) fn hear(&mut self, choice: usize, part: &[u8]) {
-        if choice != self.choice && !self.kept.is_empty() {
-            self.count(self.kept.len());
+        self.told_bytes = self.told_bytes.saturating_add(length(part));
+        let room = KEPT_TEXT_BYTES_MAX.saturating_sub(self.kept.len());
+        if *self.choice.get_or_insert(choice) != choice || room == 0 {
+            return;
         }
-        self.choice = choice;
-        let mut part = part;
-        while !self.deaf && !part.is_empty() {
-            let room = KEPT_TEXT_BYTES_MAX.saturating_sub(self.kept.len());
-            let (now, later) = part.split_at_checked(room).unwrap_or((part, &[]));
-            self.kept.extend_from_slice(now);
-            part = later;
-            if self.kept.len() >= KEPT_TEXT_BYTES_MAX {
-                self.count(self.cut());
-            }
+        let part = part.get(..room).unwrap_or(part);
+        let needed = self.kept.len().saturating_add(part.len());
+        if needed > self.kept.capacity() {
+            // Doubled, but never beyond what is kept at most: a thousand streams keep a thousand of these.
+            let capacity = needed.next_power_of_two().min(KEPT_TEXT_BYTES_MAX);
+            self.kept.reserve_exact(capacity.saturating_sub(self.kept.len()));
         }
+        self.kept.extend_from_slice(part);
     }
 
     /// The tokens of an answer with so many bytes of text; `None` where nothing of it could be counted.
-    pub(crate) fn finish(mut self, text_bytes: u64) -> Option<Counted> {
-        if !self.kept.is_empty() {
-            self.count(self.kept.len());
+    pub(crate) fn finish(self, text_bytes: u64) -> Option<Counted> {
+        let tokenizer = self.tokenizer;
+        if text_bytes == 0 {
+            return Some(Counted { tokenizer, tokens: 0 });
         }
-        let unheard = text_bytes.saturating_sub(self.counted_bytes);
-        let counted = Counted { tokenizer: self.tokenizer, tokens: self.tokens.saturating_add(unheard) };
-        (self.counted_bytes > 0 || text_bytes == 0).then_some(counted)
+        let is_whole = self.kept.len() < KEPT_TEXT_BYTES_MAX;
+        let text = if is_whole { self.kept.as_slice() } else { self.kept.get(..self.cut())? };
+        if text.is_empty() {
+            return None;
+        }
+        let counted = tokenizer.count(&String::from_utf8_lossy(text))?;
+        let alike = self.told_bytes.saturating_sub(length(text));
+        let alike = alike.saturating_mul(counted).div_ceil(length(text));
+        let alike = alike.saturating_add(alike.div_ceil(4));
+        let untold = text_bytes.saturating_sub(self.told_bytes);
+        Some(Counted { tokenizer, tokens: counted.saturating_add(alike).saturating_add(untold) })
     }
 
     /// Where to cut: before a space between two letters, for there a word ends and the next one begins with its space.
@@ -66,33 +73,16 @@ impl Hearing {
         if let Some(at) = tail.windows(3).rposition(is_between) {
             return from + at + 1;
         }
-        let whole = match std::str::from_utf8(tail) {
-            Ok(_) => tail.len(),
-            // The first bytes of the tail may be the end of a character: only the last ones matter.
-            Err(_) => {
-                tail.len() - tail.iter().rev().take(3).position(|byte| *byte >= 0xC0).map_or(0, |at| at + 1)
-            }
-        };
-        from + whole
+        // The first bytes of the tail may be the end of a character: only the last ones matter.
+        let begun = tail.iter().rev().take(4).position(|byte| (*byte & 0xC0) != 0x80).unwrap_or(0);
+        let last = tail.len().saturating_sub(begun + 1);
+        let is_ascii = tail.get(last).is_some_and(u8::is_ascii);
+        from + if is_ascii { tail.len() } else { last }
     }
+}
 
-    /// Counts the first bytes of what is kept.
-    fn count(&mut self, length: usize) {
-        let rest = self.kept.split_off(length.min(self.kept.len()));
-        let text = std::mem::replace(&mut self.kept, rest);
-        match self.tokenizer.count(&String::from_utf8_lossy(&text)) {
-            Some(tokens) => {
-                self.tokens = self.tokens.saturating_add(tokens);
-                let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
-                self.counted_bytes = self.counted_bytes.saturating_add(bytes);
-                self.deaf = self.counted_bytes >= HEARD_BYTES_MAX;
-            }
-            None => self.deaf = true,
-        }
-        if self.deaf {
-            self.kept = Vec::new();
-        }
-    }
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -15,11 +15,9 @@ pub const COUNT_MAX: u64 = 1_000_000_000;
 pub(crate) const CHOICES_MAX: usize = 128;
 /// Models that one answer may bill beside its own: an advisor and a fallback make two. The rest joins the last.
 pub(crate) const MODELS_MAX: usize = 8;
-/// Bytes of generated text that are kept to be counted: most answers fit, and a stream keeps far less than its buffers.
-pub(crate) const KEPT_TEXT_BYTES_MAX: usize = 16 * 1024;
-/// Bytes of one answer's text that are counted by a tokenizer: some 60,000 tokens, and 30 ms in steps of 2 ms. What comes
-/// after is one token a byte.
-pub(crate) const HEARD_BYTES_MAX: u64 = 256 * 1024;
+/// Bytes of generated text that are kept to be counted: some 2,000 tokens, counted in a millisecond; with a prompt of that
+/// size an open stream stays below 64 KiB.
+pub(crate) const KEPT_TEXT_BYTES_MAX: usize = 8 * 1024;
 /// Decoded bytes for each byte of a compressed body: the most that gzip can make of one. Answers have 5 to 50; what is
 /// above, which the newer encodings allow, is given up and charged at the most it can cost.
 pub(crate) const EXPANSION_MAX: u64 = 1_032;

@@ -41,6 +41,8 @@ pub struct Reading {
     pub media_bytes: u64,
     /// Bytes of the whole body, decoded.
     pub body_bytes: u64,
+    /// Of these: what stood in documents that are no JSON.
+    pub unread_bytes: u64,
     /// The error that the answer carried.
     pub error: Option<ProviderError>,
     /// What was odd: the figures were corrected or may be wrong.
@@ -52,7 +54,8 @@ pub struct Reading {
 pub struct Counted {
     /// By this tokenizer.
     pub tokenizer: Tokenizer,
-    /// How many tokens it has; what could not be counted is one a byte.
+    /// How many tokens it has. Text beyond what is kept is as dense as that, and a quarter more; what is in no string is one
+    /// token a byte.
     pub tokens: u64,
 }
 

@@ -76,8 +76,8 @@ impl<R: Reader> Default for Scanner<R> {
 }
 
 impl<R: Reader> Scanner<R> {
-    /// Reads one piece of the document.
-    pub(crate) fn feed(&mut self, piece: &[u8], reader: &mut R) {
+    /// Reads one piece of the document; tells how many of its bytes stand behind a mistake and were not read.
+    pub(crate) fn feed(&mut self, piece: &[u8], reader: &mut R) -> usize {
         let mut rest = piece;
         while let Some((&byte, tail)) = rest.split_first() {
             let before = rest.len();
@@ -102,6 +102,7 @@ impl<R: Reader> Scanner<R> {
             }
         }
         self.tell_text(reader);
+        rest.len()
     }
 
     /// The document ends here: whether it was whole. The scanner is ready for the next one.

@@ -9,7 +9,7 @@ use super::governed;
 use super::hosted::{self, Runner};
 use super::keys::Keys;
 use super::limits::{ANTHROPIC_TOOLS_TOKENS, BUILT_IN_TOOL_TOKENS, TOOL_TOKENS};
-use super::openai_chat::other_models;
+use super::openai_chat::{other_models, preset};
 use super::scan::{Kind, Scanner};
 use bursar_core::bound::HostedToolKind;
 
@@ -35,6 +35,7 @@ const BODY: &[&str] = &[
     "cache_control",
     "fallbacks",
     "models",
+    "preset",
 ];
 
 /// Reads a body into `facts`. Its streams carry usage without being asked.
@@ -96,6 +97,7 @@ fn field(scan: &mut Scanner<'_>, facts: &mut Facts, name: &'static str) -> Resul
             })?;
         }
         "cache_control" => cache_control(scan, facts)?,
+        "preset" => preset(scan)?,
         _ => other_models(scan)?,
     }
     Ok(())

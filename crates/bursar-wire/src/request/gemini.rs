@@ -178,13 +178,17 @@ fn thinking(scan: &mut Scanner<'_>, facts: &mut Facts) -> Result<()> {
     .map(|_| ())
 }
 
+/// What the answer may be. A model that makes images answers in text and images where nothing is said.
 fn modalities(scan: &mut Scanner<'_>, facts: &mut Facts) -> Result<()> {
-    each(scan, facts, |scan, facts| {
+    let mut texts = 0;
+    let all = each(scan, facts, |scan, facts| {
         let word = label(scan)?.and_then(|word| word.decode()).unwrap_or_default().to_ascii_uppercase();
         facts.bound.image_output |= word == "IMAGE";
         facts.bound.audio_output |= word == "AUDIO";
+        texts += usize::from(word == "TEXT");
         Ok(())
     })?;
+    facts.bound.text_only = all > 0 && texts == all;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use super::openai_tools::tools;
 use super::places::Place;
 use super::scan::{Kind, Scanner, Span};
 use super::{Facts, cache};
+use crate::route::Surface;
 use bursar_core::bound::{HostedToolKind, SearchContext};
 
 type Result<T> = std::result::Result<T, InputError>;
@@ -38,7 +39,11 @@ const BODY: &[&str] = &[
     "plugins",
     "models",
     "fallbacks",
+    "preset",
     "extra_body",
+    "data_sources",
+    "dataSources",
+    "deferred",
     "chat_template",
     "cache_control",
     "metadata",
@@ -83,6 +88,18 @@ fn field(scan: &mut Scanner<'_>, facts: &mut Facts, name: &'static str) -> Resul
                 hosted::add(facts, HostedToolKind::WebSearch(SearchContext::High), None);
             }
         }
+        "data_sources" | "dataSources" => {
+            // Azure looks into an index with calls of its own to the model, and puts what it finds into the prompt.
+            if unseen(scan)? {
+                hosted::add(facts, HostedToolKind::Other, None);
+            }
+        }
+        "deferred" => {
+            // xAI answers with an id; answer and usage are fetched later.
+            if governed::switch(scan)? == Some(true) {
+                facts.unmetered = Some(Surface::Background);
+            }
+        }
         "chat_template" => facts.bound.by_reference |= seen(scan, facts)?,
         "audio" => facts.bound.audio_output |= unseen(scan)?,
         "cache_control" => cache::cache_control(scan, facts)?,
@@ -112,6 +129,7 @@ pub(super) fn shared(scan: &mut Scanner<'_>, facts: &mut Facts, name: &'static s
         }
         "reasoning" => reasoning(scan, facts)?,
         "models" | "fallbacks" => other_models(scan)?,
+        "preset" => preset(scan)?,
         "extra_body" => wrapped(scan)?,
         "plugins" => plugins(scan, facts)?,
         _ => {
@@ -128,6 +146,18 @@ pub(super) fn other_models(scan: &mut Scanner<'_>) -> Result<()> {
     if unseen(scan)? {
         let message = "lets the provider answer with a model that was not priced; leave it out, and let Bursar's \
                        configuration list fallbacks";
+        return Err(InputError::new(at, message));
+    }
+    Ok(())
+}
+
+/// Refuses settings that are kept at a router: they may bring models, tools and text that were not priced.
+pub(super) fn preset(scan: &mut Scanner<'_>) -> Result<()> {
+    scan.kind()?;
+    let at = scan.at();
+    if unseen(scan)? {
+        let message =
+            "brings a model, tools or text that were not priced; write into the request what it stands for";
         return Err(InputError::new(at, message));
     }
     Ok(())
@@ -175,12 +205,15 @@ pub(super) fn response_format(scan: &mut Scanner<'_>, facts: &mut Facts) -> Resu
 
 /// `["text", "audio", "image"]`
 fn modalities(scan: &mut Scanner<'_>, facts: &mut Facts) -> Result<()> {
-    each(scan, facts, |scan, facts| {
+    let mut texts = 0;
+    let all = each(scan, facts, |scan, facts| {
         let word = label(scan)?;
         facts.bound.audio_output |= word.is_some_and(|word| word.is("audio"));
         facts.bound.image_output |= word.is_some_and(|word| word.is("image"));
+        texts += usize::from(word.is_some_and(|word| word.is("text")));
         Ok(())
     })?;
+    facts.bound.text_only = all > 0 && texts == all;
     facts.needs.audio |= facts.bound.audio_output;
     Ok(())
 }

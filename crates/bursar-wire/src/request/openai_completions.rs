@@ -22,6 +22,7 @@ const BODY: &[&str] = &[
     "response_format",
     "models",
     "fallbacks",
+    "preset",
     "extra_body",
     "plugins",
     "metadata",

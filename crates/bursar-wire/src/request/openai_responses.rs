@@ -34,6 +34,7 @@ const BODY: &[&str] = &[
     "context_management",
     "models",
     "fallbacks",
+    "preset",
     "extra_body",
     "plugins",
     "metadata",

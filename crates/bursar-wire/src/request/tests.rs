@@ -107,4 +107,8 @@ fn what_the_body_asks_for_beyond_the_meter_is_named() {
     assert_eq!(facts.unmetered, Some(Surface::Background));
     let facts = read(ApiFormat::OpenAiResponses, r#"{"model":"m","input":"x","background":false}"#);
     assert_eq!(facts.unmetered, None);
+    let deferred =
+        |value| read(ApiFormat::OpenAiChat, &format!(r#"{{"model":"m","deferred":{value}}}"#)).unmetered;
+    assert_eq!(deferred("true"), Some(Surface::Background));
+    assert_eq!((deferred("false"), deferred("null")), (None, None));
 }

@@ -27,8 +27,8 @@ surfaces! {
         ["/v1/batches", "/v1/messages/batches", "/v1beta/batches", "/v1alpha/batches"];
     /// Sessions over WebSocket or WebRTC.
     Realtime = "realtime", "realtime sessions", ["/v1/realtime", "/v1/live", "/ws"];
-    /// `background: true` in a body: the usage comes with a later request.
-    Background = "background", "background responses", [];
+    /// `background: true` in a response's body, xAI's `deferred: true` in a chat's: the usage comes with a later request.
+    Background = "background", "background responses", ["/v1/chat/deferred-completion"];
     /// Stored responses and completions: reading, cancelling, deleting what another request paid for.
     Stored = "stored", "stored responses and completions",
         ["/v1/responses", "/v1/chat/completions", "/v1/conversations"];

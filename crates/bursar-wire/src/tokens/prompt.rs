@@ -24,9 +24,9 @@ pub struct Prompt {
 }
 
 impl Prompt {
-    /// Bytes of a body that is kept at most: it is there as long as the answer takes, and counted in 2 ms. What is larger
-    /// is estimated by calibrated bytes, which the constants around messages hardly blur.
-    pub const BYTES_MAX: usize = 16 * 1024;
+    /// Bytes of a body that is kept at most: it is there as long as the answer takes, and counted in a millisecond. What is
+    /// larger is estimated by calibrated bytes, which the constants around messages hardly blur.
+    pub const BYTES_MAX: usize = 8 * 1024;
 
     /// A prompt in one of OpenAI's formats; `None` where the body is too large to be kept, or the format is another.
     #[must_use]

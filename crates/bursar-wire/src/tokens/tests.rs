@@ -27,6 +27,39 @@ fn texts_have_as_many_tokens_as_their_maker_says() {
     assert!(loaded(Tokenizer::O200k).count("<|endoftext|>").unwrap() > 3);
 }
 
+/// Texts that are made to be hard to take apart, as long as any that is counted.
+#[test]
+fn no_text_is_too_hard_to_count() {
+    let units = [
+        " ",
+        "\n",
+        "\t \n",
+        "A",
+        "a",
+        "aA",
+        "'s",
+        "\u{301}",
+        "e\u{301}",
+        "東",
+        "\u{1F468}\u{200D}",
+        "<|endoftext|>",
+        "/\n",
+        "9",
+        "!",
+        "ﬀ",
+        "\u{0}",
+    ];
+    for tokenizer in Tokenizer::ALL.map(loaded) {
+        for unit in units {
+            for end in ["", "x", "9", "\n"] {
+                let text = unit.repeat(Prompt::BYTES_MAX / unit.len()) + end;
+                let tokens = tokenizer.count(&text).unwrap_or_else(|| panic!("{unit:?} and {end:?}"));
+                assert!(tokens > 0 && tokens <= u64::try_from(text.len()).unwrap(), "{unit:?}: {tokens}");
+            }
+        }
+    }
+}
+
 fn prompt(tokenizer: Tokenizer, format: ApiFormat, body: &serde_json::Value) -> Option<u64> {
     Prompt::new(loaded(tokenizer), format, &Bytes::from(body.to_string()))?.count()
 }

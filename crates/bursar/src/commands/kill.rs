@@ -98,6 +98,12 @@ pub(crate) fn run(command: Command, context: &mut Context<'_>) -> Result<(), Fai
                 return shared::list(context, &page, path, &[], Table::new(&titles), row);
             }
             let answer = context.client(page.server.url.as_deref())?.get(path, &[])?;
+            if answer.get("known").and_then(Value::as_bool) == Some(false) {
+                context.console.say(
+                    "UNKNOWN: the server could not read its kill switches for 30 s: one may be on that is not listed, and \
+                     priced requests are refused until it can; `/readyz?verbose` says why",
+                );
+            }
             shared::listed(context, &answer, Table::new(&titles), row)
         }
     }

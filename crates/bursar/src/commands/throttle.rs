@@ -177,11 +177,37 @@ fn status_text(status: &Value) -> String {
     } else {
         lines.push(table.render());
     }
+    lines.extend(list("items").iter().filter_map(dry_run));
     for item in list("unbudgeted") {
         let cost = money(&at(&item, "effective_cost"));
         lines.push(format!("no budget speaks of `{}`: {cost} in 30 days", at(&item, "provider")));
     }
     lines.join("\n")
+}
+
+/// What a dry run would have done so far.
+fn dry_run(item: &Value) -> Option<String> {
+    let moved = item.get("would_have_moved").filter(|moved| moved.is_object())?;
+    let mut who = format!("`{}`", at(item, "provider"));
+    for (name, word) in [("project", " for project"), ("model", " with model")] {
+        if !at(item, name).is_empty() {
+            who.push_str(&format!("{word} `{}`", at(item, name)));
+        }
+    }
+    if at(moved, "requests") == "0" {
+        return Some(format!("dry run of {who}: no request would have moved so far"));
+    }
+    let to = moved.get("to").and_then(Value::as_array).into_iter().flatten();
+    let mut parts: Vec<String> =
+        to.map(|to| format!("{} to `{}`", at(to, "requests"), at(to, "provider"))).collect();
+    if at(moved, "refused") != "0" {
+        parts.push(format!("{} would have been refused", at(moved, "refused")));
+    }
+    let (requests, cost) = (at(moved, "requests"), money(&at(moved, "list_cost")));
+    Some(format!(
+        "dry run of {who}: {requests} requests that cost {cost} would have moved: {}",
+        parts.join(", ")
+    ))
 }
 
 fn state(item: &Value) -> String {

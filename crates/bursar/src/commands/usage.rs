@@ -4,10 +4,11 @@ mod chart;
 mod options;
 mod text;
 
-use super::shared;
+use super::shared::{self, Server};
+use super::which::Whose;
 use crate::context::Context;
 use crate::exit::Failure;
-use options::{Asked, Subject};
+use options::{Asked, Ended, Subject};
 use serde_json::Value;
 
 /// What to tell.
@@ -52,6 +53,8 @@ pub(crate) struct Summary {
     #[arg(long)]
     cursor: Option<String>,
     #[command(flatten)]
+    ended: Ended,
+    #[command(flatten)]
     asked: Asked,
 }
 
@@ -65,6 +68,8 @@ pub(crate) struct Show {
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     #[command(flatten)]
+    ended: Ended,
+    #[command(flatten)]
     subject: Subject,
 }
 
@@ -74,9 +79,11 @@ pub(crate) struct Top {
     /// Rank project, user, key, agent, run, session, provider, model, tag or code
     #[arg(long, default_value = "user", value_name = "NAME")]
     by: String,
-    /// By cost, effective_cost, tokens, requests or unbudgeted
+    /// By cost, effective_cost, tokens, requests, unbudgeted or refused
     #[arg(long, default_value = "cost")]
     order: String,
+    #[command(flatten)]
+    ended: Ended,
     #[command(flatten)]
     asked: Asked,
 }
@@ -87,7 +94,7 @@ pub(crate) struct Heatmap {
     /// Days that end with today
     #[arg(long, default_value_t = 365)]
     days: u32,
-    /// Shade by requests, cost, effective_cost or tokens
+    /// Shade by requests, cost, effective_cost, tokens, unbudgeted or refused
     #[arg(long, default_value = "requests")]
     order: String,
     /// Shade in proportion to the busiest day instead of by quarters of the days with use
@@ -110,6 +117,9 @@ pub(crate) struct Grouped {
 /// Arguments of reports that are not.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Plain {
+    /// That went wrong so: a code such as E-BUDGET-002, or a status such as 503
+    #[arg(long)]
+    code: Option<String>,
     #[command(flatten)]
     asked: Asked,
 }
@@ -121,7 +131,9 @@ pub(crate) struct Standing {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=500))]
     limit: Option<u32>,
     #[command(flatten)]
-    subject: Subject,
+    whose: Whose,
+    #[command(flatten)]
+    server: Server,
 }
 
 /// Runs one of them.
@@ -133,19 +145,19 @@ pub(crate) fn run(command: Command, context: &mut Context<'_>) -> Result<(), Fai
                 ("by", args.by.as_deref()),
                 ("cursor", args.cursor.as_deref()),
             ];
-            let answer = args.asked.get(context, "/usage", &own)?;
+            let answer = args.asked.get(context, "/usage", &args.ended.with(&own))?;
             told(context, &answer, text::summary)?;
             more(context, &answer);
             Ok(())
         }
         Command::Show(args) => {
             let own = [("period", Some(args.period.as_str())), ("at", args.at.as_deref())];
-            let answer = args.subject.get(context, "/usage/report", &own)?;
+            let answer = args.subject.get(context, "/usage/report", &args.ended.with(&own))?;
             told(context, &answer, text::report)
         }
         Command::Top(args) => {
             let own = [("by", Some(args.by.as_str())), ("order", Some(args.order.as_str()))];
-            let answer = args.asked.get(context, "/usage/top", &own)?;
+            let answer = args.asked.get(context, "/usage/top", &args.ended.with(&own))?;
             told(context, &answer, text::top)
         }
         Command::Heatmap(args) => {
@@ -161,7 +173,7 @@ pub(crate) fn run(command: Command, context: &mut Context<'_>) -> Result<(), Fai
         Command::Timeline(args) => grouped(&args, context, "/usage/timeline", text::timeline),
         Command::Latency(args) => grouped(&args, context, "/usage/latency", text::latency),
         Command::Errors(args) => {
-            let answer = args.asked.get(context, "/usage/errors", &[])?;
+            let answer = args.asked.get(context, "/usage/errors", &[("code", args.code.as_deref())])?;
             told(context, &answer, text::errors)
         }
         Command::Budgets(args) => standing(&args, context, "/usage/budgets", text::budgets),
@@ -192,7 +204,9 @@ fn standing(
     text: impl Fn(&Value) -> String,
 ) -> Result<(), Failure> {
     let limit = args.limit.map(|limit| limit.to_string());
-    let answer = args.subject.get(context, path, &[("limit", limit.as_deref())])?;
+    let mut query = args.whose.query();
+    query.push(("limit", limit.as_deref()));
+    let answer = context.client(args.server.url.as_deref())?.get(path, &query)?;
     told(context, &answer, text)
 }
 

@@ -40,6 +40,9 @@ pub(crate) struct Which {
     /// In this state
     #[arg(long, value_parser = ["pending", "streaming", "completed", "failed", "cancelled", "denied"])]
     status: Option<String>,
+    /// That went wrong so: a code such as E-BUDGET-002, or a status such as 503
+    #[arg(long)]
+    code: Option<String>,
 }
 
 impl Whose {
@@ -63,7 +66,7 @@ impl Which {
     /// As the admin API is asked.
     pub(crate) fn query(&self) -> Vec<(&'static str, Option<&str>)> {
         let mut query = self.whose.query();
-        query.push(("status", self.status.as_deref()));
+        query.extend([("status", self.status.as_deref()), ("code", self.code.as_deref())]);
         query
     }
 }

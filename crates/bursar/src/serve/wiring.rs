@@ -187,6 +187,9 @@ pub fn start_at(
     state.alerts.set_channels(channels(config, surroundings)?);
     state.probe_by(prober(proxies.clone()).map_err(StartError::from)?);
     state.publish()?;
+    if let Err(error) = state.recall_key_use() {
+        tracing::warn!(%error, "what keys used cannot be read: their limits begin anew");
+    }
     // Who was throttled before is throttled again before the first request.
     state.throttle.set_rules(throttle_rules(config));
     state.tend_throttles();

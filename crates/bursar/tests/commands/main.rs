@@ -2,5 +2,6 @@
 
 mod common;
 mod offline;
+mod recorded;
 mod remote;
 mod usage;

@@ -141,6 +141,28 @@ fn meter_reads_an_answer_from_standard_input() {
     insta::assert_snapshot!("meter_no_usage", meter(&["openai_chat"], silent));
     insta::assert_snapshot!("meter_malformed", meter(&["openai_chat"], "{\"usage\": {\"prompt"));
     insta::assert_snapshot!("meter_unknown_format", meter(&["openai"], ""));
+    for (format, body, hint) in [
+        ("openai_chat", stream, "it looks like a stream: give `--stream`"),
+        (
+            "anthropic_messages",
+            "event: message_start\ndata: {}\n\n",
+            "it looks like a stream: give `--stream`",
+        ),
+        (
+            "ollama_chat",
+            "{\"done\":false}\n{\"done\":true,\"eval_count\":3}\n",
+            "a stream of lines needs `--stream`",
+        ),
+        ("openai_chat", "\u{1f}\u{8b}", "no answer in `openai_chat`"),
+        ("openai_chat", "HTTP/1.1 200 OK\r\n\r\n{}", "give the body alone"),
+        ("openai_chat", "", "it is empty"),
+    ] {
+        let shown = meter(&[format], body);
+        assert!(shown.starts_with("exit code: 1") && shown.contains(hint), "{format}: {shown}");
+    }
+    // A flag too many changes nothing, and a body in another format states nothing.
+    assert_eq!(meter(&["openai_chat", "--stream"], chat), meter(&["openai_chat"], chat));
+    assert!(meter(&["anthropic_messages"], chat).contains("exit code: 0\n----- stdout -----\n{}\n"));
 }
 
 /// What would keep `serve` from starting is a mistake of `check`: a deployment's price, and the operator's price file.

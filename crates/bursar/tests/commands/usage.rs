@@ -133,3 +133,25 @@ fn budgets_and_what_runs() {
     insta::assert_snapshot!("ledger_rollups", place.run(&["ledger", "rollups", "--month", "202603"]));
     insta::assert_snapshot!("ledger_rollups_rebuild", place.run(&["ledger", "rollups", "--rebuild"]));
 }
+
+/// What is asked for that a report does not have is refused before the server is asked; an empty answer is said in words.
+#[test]
+fn wrong_questions_and_empty_answers_read_well() {
+    let none = format!(
+        r#"{{{SPAN},"by":"user","order":"refused","of":0,"items":[],"without":{{{}}}}}"#,
+        totals(3, "0.5")
+    );
+    let listed = r#"{"items":[],"next_cursor":null}"#;
+    let server = Server::new(&[
+        ("GET /usage/top?by=user&order=refused&status=denied&code=E-BUDGET-002&days=1", 200, &none),
+        ("GET /requests?code=E-BUDGET-002&limit=100", 200, listed),
+    ]);
+    let place = Place::new().at(&server);
+    let top =
+        ["usage", "top", "--order", "refused", "--status", "denied", "--code", "E-BUDGET-002", "--days", "1"];
+    insta::assert_snapshot!("usage_top_empty", place.run(&top));
+    insta::assert_snapshot!("request_list_empty", place.run(&["request", "list", "--code", "E-BUDGET-002"]));
+    insta::assert_snapshot!("usage_status_none", place.run(&["usage", "summary", "--status", "pending"]));
+    insta::assert_snapshot!("usage_cache_code", place.run(&["usage", "cache", "--code", "503"]));
+    insta::assert_snapshot!("usage_budgets_zone", place.run(&["usage", "budgets", "--time-zone", "UTC"]));
+}

@@ -1,6 +1,6 @@
 //! Stories of credentials that are given through the admin API: sealed, used at once, back after a restart, gone when deleted.
 
-use crate::house::{House, OTHER_SECRET, asking, priced};
+use crate::house::{House, OTHER_SECRET, asking, nanos, priced};
 use bursar_mock::Script;
 use serde_json::{Value, json};
 
@@ -49,6 +49,27 @@ async fn a_credential_is_used_at_once_and_after_a_restart_until_it_is_deleted() 
     assert_eq!(house.chat(&ask()).await.status, 503);
     let audit = house.admin("GET", "/audit?limit=100", &Value::Null).await.to_string();
     assert!(audit.contains("bare/a") && !audit.contains(OTHER_SECRET), "{audit}");
+}
+
+/// Rules: S4-17, S4-70.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_multiplier_counts_from_the_next_request_on() {
+    let house = House::with(takes(OTHER_SECRET), SEALED).await;
+    house.admin("POST", PATH, &json!({"name": "a", "secret": OTHER_SECRET})).await;
+    let costs = async || {
+        let answer = house.chat(&ask()).await;
+        assert_eq!(answer.status, 200);
+        let record = house.record(answer.header("x-bursar-request-id")).await;
+        (nanos(&record["list_cost"]), nanos(&record["effective_cost"]))
+    };
+    let (list, effective) = costs().await;
+    assert!(list > 0 && list == effective, "what has no multiplier counts once: {list} {effective}");
+    for (multiplier, wanted) in [("0.5", list / 2), ("3", list * 3), ("0", 0)] {
+        let changed =
+            house.admin("PATCH", &format!("{PATH}/a"), &json!({"rate_multiplier": multiplier})).await;
+        assert_eq!(changed["rate_multiplier"], multiplier, "{changed}");
+        assert_eq!(costs().await, (list, wanted), "{multiplier}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,7 +18,7 @@ fn long(format: &Format, out: u32, pace: u32) -> String {
 }
 
 /// The last event or line of a stream, as JSON.
-fn last_event(body: &[u8]) -> Value {
+pub(crate) fn last_event(body: &[u8]) -> Value {
     let text = String::from_utf8_lossy(body);
     let lines = text.lines().map(|line| line.strip_prefix("data: ").unwrap_or(line));
     let read = |line: &str| serde_json::from_str::<Value>(line).ok();
@@ -26,7 +26,7 @@ fn last_event(body: &[u8]) -> Value {
 }
 
 /// Every event is whole: what was cut was cut between two.
-fn assert_whole(name: &str, body: &[u8]) {
+pub(crate) fn assert_whole(name: &str, body: &[u8]) {
     let text = String::from_utf8_lossy(body);
     for line in text.lines() {
         let json = match line.strip_prefix("data: ") {

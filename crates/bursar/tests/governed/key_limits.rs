@@ -91,6 +91,35 @@ async fn tokens_and_spend_are_limited_by_what_was_really_used() {
     }
 }
 
+/// A restart gives nobody a new day: hours and days go on from the records, for the models that a limit is about.
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_of_an_hour_and_a_day_go_on_after_a_restart() {
+    let per_day = ["3 requests per day", "20 tokens per day", "0.00003 USD per hour for sm*"];
+    for limit in per_day {
+        let (mut house, _) = house(&json!({"limits": [limit, "100 requests per day"]})).await;
+        assert_eq!(house.chat(&chat(5, false)).await.status, 200);
+        house.stop();
+        house.start_again();
+        assert_eq!(house.chat(&chat(5, false)).await.status, 200, "{limit}");
+        if limit.contains("requests") {
+            house.chat(&chat(5, false)).await;
+        }
+        let used = house.mock.received();
+        house.stop();
+        house.start_again();
+        let no = house.chat(&chat(5, false)).await;
+        assert!(refused(&no, 429, "E-RATE-001").contains(limit), "{limit}");
+        assert_eq!(house.mock.received(), used, "{limit}");
+    }
+    // What was used for another model counts in no limit of this one.
+    let (mut house, _) = house(&json!({"limits": ["1 requests per day for other-*"]})).await;
+    for _ in 0..2 {
+        assert_eq!(house.chat(&chat(5, false)).await.status, 200);
+        house.stop();
+        house.start_again();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn so_many_at_once_and_the_place_is_given_back_however_a_request_ends() {
     let (house, _) = house(&json!({"limits": ["1 at once"]})).await;

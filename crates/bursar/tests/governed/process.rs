@@ -14,6 +14,8 @@ pub(crate) struct Process {
     pub(crate) folder: TempDir,
     pub(crate) base: String,
     pub(crate) http: reqwest_lite::Client,
+    /// Further environment variables of the next start.
+    pub(crate) variables: Vec<(&'static str, String)>,
     child: Option<Child>,
     starts: u32,
     /// Copies what the process says into its log, where that is a pipe.
@@ -38,6 +40,7 @@ impl Process {
             folder,
             base: String::new(),
             http: reqwest_lite::Client::new(),
+            variables: Vec::new(),
             child: None,
             starts: 0,
             copier: None,
@@ -78,6 +81,7 @@ impl Process {
         let log = std::fs::File::create(self.folder.path().join(log)).expect("a log");
         let mut command = Command::new(env!("CARGO_BIN_EXE_bursar"));
         command.args(["serve", "--log", "debug", "--config"]).arg(self.config());
+        command.envs(self.variables.iter().map(|(name, value)| (*name, value)));
         command.env("FAKE_KEY", UPSTREAM_SECRET).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         command
     }
@@ -86,6 +90,14 @@ impl Process {
     pub(crate) async fn start(&mut self) {
         let log = self.next_log();
         let command = self.command(&log);
+        self.listen(command, &log).await;
+    }
+
+    /// As [`Self::start`], with these variables in its environment.
+    pub(crate) async fn start_with(&mut self, variables: &[(&str, &std::ffi::OsStr)]) {
+        let log = self.next_log();
+        let mut command = self.command(&log);
+        command.envs(variables.iter().copied());
         self.listen(command, &log).await;
     }
 

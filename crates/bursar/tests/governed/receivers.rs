@@ -10,8 +10,9 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
 /// What a receiver got.
 #[derive(Clone, Debug)]
@@ -107,7 +108,18 @@ async fn answer(
         .expect("an answer"))
 }
 
-/// A mail server without TLS: what a server on the same machine is.
+/// How a mail server is reached.
+#[derive(Clone)]
+pub(crate) enum MailDoor {
+    /// Nothing is encrypted, nobody logs in: what a server on the same machine is.
+    Plain,
+    /// STARTTLS (RFC 3207), and then a login (RFC 4954).
+    StartTls(TlsAcceptor),
+    /// TLS from the first byte (RFC 8314), and then a login.
+    Tls(TlsAcceptor),
+}
+
+/// A mail server that speaks enough SMTP.
 pub(crate) struct MailServer {
     pub(crate) port: u16,
     mails: Arc<Mutex<Vec<String>>>,
@@ -116,13 +128,16 @@ pub(crate) struct MailServer {
 
 impl MailServer {
     pub(crate) async fn start() -> Self {
+        Self::behind(MailDoor::Plain).await
+    }
+    pub(crate) async fn behind(door: MailDoor) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let mails = Arc::new(Mutex::new(Vec::new()));
         let mine = Arc::clone(&mails);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(converse(stream, Arc::clone(&mine)));
+                tokio::spawn(visit(stream, door.clone(), Arc::clone(&mine)));
             }
         });
         Self { port, mails, task }
@@ -146,43 +161,94 @@ impl Drop for MailServer {
     }
 }
 
-/// One connection, as RFC 5321 has it.
-async fn converse(stream: tokio::net::TcpStream, mails: Arc<Mutex<Vec<String>>>) {
-    let (reading, mut writing) = stream.into_split();
-    let mut lines = BufReader::new(reading).lines();
+/// One connection.
+async fn visit(stream: TcpStream, door: MailDoor, mails: Arc<Mutex<Vec<String>>>) {
+    match door {
+        MailDoor::Plain => {
+            let mut stream = BufReader::new(stream);
+            greet(&mut stream).await;
+            converse(&mut stream, "", &mails).await;
+        }
+        MailDoor::StartTls(acceptor) => {
+            let mut stream = BufReader::new(stream);
+            greet(&mut stream).await;
+            if !converse(&mut stream, "STARTTLS", &mails).await {
+                return;
+            }
+            let Ok(stream) = acceptor.accept(stream.into_inner()).await else { return };
+            converse(&mut BufReader::new(stream), "AUTH PLAIN", &mails).await;
+        }
+        MailDoor::Tls(acceptor) => {
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            let mut stream = BufReader::new(stream);
+            greet(&mut stream).await;
+            converse(&mut stream, "AUTH PLAIN", &mails).await;
+        }
+    }
+}
+
+async fn greet(stream: &mut (impl AsyncWrite + Unpin)) {
+    let _ = stream.write_all(b"220 local ESMTP\r\n").await;
+}
+
+/// Talks as RFC 5321 has it until the client goes, or until it begins TLS: then true. Where `offers` says something, no mail
+/// is taken before that was done.
+async fn converse<S>(stream: &mut S, offers: &str, mails: &Mutex<Vec<String>>) -> bool
+where
+    S: AsyncBufRead + AsyncWrite + Unpin,
+{
     let mut mail = String::new();
-    let mut in_data = false;
-    let _ = writing.write_all(b"220 local ESMTP\r\n").await;
-    while let Ok(Some(line)) = lines.next_line().await {
+    let (mut in_data, mut is_done) = (false, offers.is_empty());
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
+            return false;
+        }
+        let line = line.trim_end_matches(['\r', '\n']);
         if in_data {
             if line == "." {
                 in_data = false;
                 mails.lock().expect("unpoisoned").push(std::mem::take(&mut mail));
-                let _ = writing.write_all(b"250 taken\r\n").await;
+                let _ = stream.write_all(b"250 taken\r\n").await;
             } else {
-                mail.push_str(&line);
+                mail.push_str(line);
                 mail.push('\n');
             }
             continue;
         }
         let word = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
-        let reply: &[u8] = match word.as_str() {
-            "EHLO" => b"250-local\r\n250 8BITMIME\r\n",
+        let ehlo = match offers {
+            "" => "250-local\r\n250 8BITMIME\r\n".to_owned(),
+            offers => format!("250-local\r\n250-{offers}\r\n250 8BITMIME\r\n"),
+        };
+        let reply = match word.as_str() {
+            "EHLO" => ehlo.as_str(),
+            "STARTTLS" if offers == "STARTTLS" => "220 go on\r\n",
+            "AUTH" if offers == "AUTH PLAIN" => {
+                is_done = true;
+                mail.push_str(line);
+                mail.push('\n');
+                "235 welcome\r\n"
+            }
+            "MAIL" | "RCPT" | "DATA" if !is_done => "530 not so\r\n",
             "DATA" => {
                 in_data = true;
-                b"354 go on\r\n"
+                "354 go on\r\n"
             }
-            "QUIT" => b"221 bye\r\n",
+            "QUIT" => "221 bye\r\n",
             "MAIL" | "RCPT" => {
-                mail.push_str(&line);
+                mail.push_str(line);
                 mail.push('\n');
-                b"250 ok\r\n"
+                "250 ok\r\n"
             }
-            _ => b"250 ok\r\n",
+            _ => "250 ok\r\n",
         };
-        let _ = writing.write_all(reply).await;
-        if word == "QUIT" {
-            break;
+        let _ = stream.write_all(reply.as_bytes()).await;
+        let _ = stream.flush().await;
+        match word.as_str() {
+            "QUIT" => return false,
+            "STARTTLS" if offers == "STARTTLS" => return true,
+            _ => {}
         }
     }
 }

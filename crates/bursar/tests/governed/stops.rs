@@ -1,5 +1,6 @@
 //! Kill switches through a whole Bursar: who is stopped, what is cut, when it ends, and what is left in the books.
 
+use crate::holds::{assert_whole, last_event};
 use crate::house::{House, asking, chat, nanos, priced, reqwest_lite, until};
 use crate::process::Process;
 use bursar_core::Family;
@@ -210,40 +211,44 @@ async fn a_cut_ends_streams_in_scope_with_a_last_event_and_settles_them() {
 /// Rules: S1-23.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_ends_every_format_as_its_clients_understand() {
-    let claude = Mock::start(priced()).await.unwrap();
-    let more = format!(
-        "[providers.claude]\nfamily = \"anthropic\"\nbase_url = \"{}\"\ncredential = {{ env = \"FAKE_KEY\" }}\n\
-         [models.\"claude\"]\ndeployments = [{{ provider = \"claude\", model = \"small\", price = {{ input = \"1\", output = \"2\", context = 200000, max_output = 4096 }} }}]\n{DAILY}",
-        claude.base_url(Family::Anthropic),
-    );
-    let house = House::with(priced(), &more).await;
-    let words = "hello [[mock out=900 in=10 chunk_ms=200 chunk_tokens=2]]";
-    let asked = [
-        (
-            "/v1/messages",
-            json!({"model": "claude", "stream": true, "max_tokens": 1000, "messages": [{"role": "user", "content": words}]}),
-            "event: error\n",
-        ),
-        (
-            "/v1/responses",
-            json!({"model": "small", "stream": true, "max_output_tokens": 1000, "input": words}),
-            "event: response.failed\n",
-        ),
-    ];
-    for (path, body, last) in asked {
+    let house = crate::families::house(DAILY).await;
+    for format in crate::families::FORMATS {
+        let (path, name) = ((format.path)(true), format.name);
+        let prompt = "hello [[mock out=900 in=10 chunk_ms=200 chunk_tokens=2]]";
+        let body = (format.body)(prompt, 1_000, true).to_string().into_bytes();
         let url = format!("{}{path}", house.base);
-        let answer =
-            house.http.open("POST", &url, &house.headers(), body.to_string().into_bytes()).await.unwrap();
+        let answer = house.http.open("POST", &url, &house.headers(), body).await.unwrap();
         assert_eq!(answer.status(), 200, "{path}");
+        let id = answer.headers()["x-bursar-request-id"].to_str().unwrap().to_owned();
         let mut stream = answer.into_body();
-        stream.frame().await.expect("a first piece").expect("a piece");
+        let first = stream.frame().await.expect("a first piece").expect("a piece").into_data().expect("data");
         kill(&house, "user=ann", true).await;
-        let text = rest(stream).await;
-        let event = text.rsplit_once(last).unwrap_or_else(|| panic!("{path}: {text}")).1;
-        assert!(event.contains("E-BUDGET-004") && event.ends_with("\n\n"), "{path}: {event}");
+        let text = format!("{}{}", String::from_utf8_lossy(&first), rest(stream).await);
+        assert_whole(name, text.as_bytes());
+        let last = last_event(text.as_bytes());
+        assert!(
+            last.to_string().contains("E-BUDGET-004") && last.to_string().contains("runaway agent"),
+            "{name}: {last}"
+        );
+        let kind = match name {
+            "anthropic_messages" => text.contains("\nevent: error\n"),
+            "openai_responses" => text.contains("\nevent: response.failed\n"),
+            "openai_chat" | "openai_completions" => text.ends_with("\n\ndata: [DONE]\n\n"),
+            _ => text.ends_with('\n'),
+        };
+        assert!(kind, "{name}: {text}");
+        let record = house.record(&id).await;
+        assert_eq!(
+            (&record["status"], &record["code"]),
+            (&json!("cancelled"), &json!("E-BUDGET-004")),
+            "{name}"
+        );
         lift(&house, "user=ann").await;
     }
-    assert_eq!(house.settled("daily").await["suspense"], "0");
+    house.mock.idle().await;
+    let window = house.settled("daily").await;
+    assert_eq!(window["suspense"], "0");
+    assert!(nanos(&window["settled"]) >= house.mock.total().nanos(), "{window}");
 }
 
 /// Rules: S1-23.
@@ -318,6 +323,8 @@ async fn a_switch_survives_a_restart_and_ends_by_itself_only_where_that_was_aske
     assert_eq!(lifted, ["expiry", "admin"], "{history}");
     let past = json!({"scope": "platform", "reason": "late", "until": "2020-01-01T00:00:00Z"});
     assert_eq!(house.admin("POST", "/kill", &past).await["field"], "until");
+    let nobody = lift(&house, "user=nobody").await;
+    assert!(nobody["detail"].as_str().unwrap().contains("no kill switch is on at `user=nobody`"), "{nobody}");
     let odd = json!({"scope": "planet=earth", "reason": "x"});
     assert_eq!(house.admin("POST", "/kill", &odd).await["field"], "scope");
 }
@@ -388,7 +395,7 @@ async fn a_signal_stops_everything_and_a_restart_does_not_start_it_again() {
     assert_eq!(ask(&process).await, 403, "a signal does not take back what a person wrote");
 }
 
-/// Rules: S1-16, V K23.
+/// Rules: S1-16, S1-24, V K23.
 #[tokio::test(flavor = "multi_thread")]
 async fn priced_requests_are_refused_where_nobody_knows_whether_a_switch_is_on() {
     let more = format!(
@@ -402,9 +409,16 @@ async fn priced_requests_are_refused_where_nobody_knows_whether_a_switch_is_on()
     let refused = house.chat(&chat(5, false)).await;
     assert_eq!(refused.json()["bursar"]["code"], "E-BUDGET-020");
     assert_eq!(refused.header("retry-after"), "1");
+    let known = async || house.admin("GET", "/kill", &Value::Null).await["known"].clone();
+    assert_eq!(known().await, false, "unknown is not off");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_bursar"));
+    command.args(["kill", "status", "--url", &house.base]).env("BURSAR_ADMIN_TOKEN", house.token());
+    let said = String::from_utf8(command.output().expect("it runs").stderr).expect("text");
+    assert!(said.contains("UNKNOWN"), "{said}");
     let mut free = chat(5, false);
     free["model"] = "free".into();
     assert_eq!(house.chat(&free).await.status, 200, "what costs nothing may go on");
     settings.execute_batch("ALTER TABLE mislaid RENAME TO kill_switches").unwrap();
     until("the state is known again", async || house.chat(&chat(5, false)).await.status == 200).await;
+    assert_eq!(known().await, true);
 }

@@ -1,6 +1,6 @@
 //! A provider on its way past its budget: the real binary moves traffic to the next deployment, or says what it would do.
 
-use crate::house::{asking, priced, reqwest_lite::Answer};
+use crate::house::{asking, priced, reqwest_lite::Answer, until};
 use crate::process::Process;
 use bursar_core::Family;
 use bursar_mock::Mock;
@@ -14,6 +14,7 @@ struct World {
     two: Mock,
     process: Process,
     key: String,
+    budget: &'static str,
 }
 
 /// Each answer costs 0.00181 USD: two of them are 90.5 % of this budget on the last day of a month, more before it.
@@ -22,9 +23,12 @@ const BUDGET: &str = "[[budgets]]\nname = \"one month\"\nlimit = \"0.004 USD\"\n
 
 impl World {
     async fn new(throttle: &str) -> Self {
+        Self::over(BUDGET, throttle).await
+    }
+    async fn over(budget: &'static str, throttle: &str) -> Self {
         let one = Mock::start(priced()).await.expect("a mock");
         let two = Mock::start(priced()).await.expect("a mock");
-        let mut world = Self { process: Process::new(&one), one, two, key: String::new() };
+        let mut world = Self { process: Process::new(&one), one, two, key: String::new(), budget };
         world.configure(throttle);
         world.process.start().await;
         let made = world.admin("POST", "/keys", &json!({"project": "alpha"})).await;
@@ -42,11 +46,13 @@ impl World {
         let text = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = {:?}\nthreads = 2\n[ledger]\ndurability = \"fast\"\n{}{}\
              [models.small]\ndeployments = [{{ provider = \"one\", {price} }}, {{ provider = \"two\", {price} }}]\n\
-             [projects.alpha]\n{BUDGET}\
+             [models.other]\ndeployments = [{{ provider = \"one\", model = \"small\", {price} }}, {{ provider = \"two\", model = \"small\", {price} }}]\n\
+             [projects.alpha]\n[projects.beta]\n{}\
              [throttle]\nengage_ratio = \"0.9\"\nrelease_ratio = \"0.4\"\nmin_elapsed_days = 0\n{throttle}\n",
             self.process.data_dir(),
             provider("one", &self.one),
             provider("two", &self.two),
+            self.budget,
         );
         std::fs::write(self.process.config(), text).expect("the configuration is written");
     }
@@ -59,14 +65,23 @@ impl World {
         self.process.admin(method, path, body).await
     }
     async fn chat(&self, headers: &[(&'static str, &str)]) -> Answer {
-        let mut all = vec![
-            ("authorization", format!("Bearer {}", self.key)),
-            ("content-type", "application/json".to_owned()),
-        ];
+        self.ask(&self.key, "small", headers).await
+    }
+    async fn ask(&self, key: &str, model: &str, headers: &[(&'static str, &str)]) -> Answer {
+        let mut all =
+            vec![("authorization", format!("Bearer {key}")), ("content-type", "application/json".to_owned())];
         all.extend(headers.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let url = format!("{}/v1/chat/completions", self.process.base);
-        let body = asking("out=900 in=10", false).to_string().into_bytes();
+        let mut body = asking("out=900 in=10", false);
+        body["model"] = json!(model);
+        let body = body.to_string().into_bytes();
         self.process.http.send("POST", &url, &all, body).await.expect("an answer")
+    }
+    /// Who serves a request of this key for this model now.
+    async fn serves(&self, key: &str, model: &str) -> String {
+        let answer = self.ask(key, model, &[]).await;
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+        answer.header("x-bursar-provider").to_owned()
     }
     /// Who serves a request now.
     async fn served_by(&self) -> String {
@@ -90,6 +105,17 @@ impl World {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("`{field}` never became {value}: {}", self.admin("GET", "/throttle", &Value::Null).await);
+    }
+    /// What the dry run of `one` would have moved, once it is at least so many.
+    async fn moved(&self, requests: u64) -> Value {
+        for _ in 0..500 {
+            let moved = self.one().await["would_have_moved"].clone();
+            if moved["requests"].as_u64().is_some_and(|count| count >= requests) {
+                return moved;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("never {requests}: {}", self.admin("GET", "/throttle", &Value::Null).await);
     }
     /// The record of a request, once it is drained.
     async fn record(&self, id: &str) -> Value {
@@ -170,6 +196,7 @@ async fn a_dry_run_moves_nothing_and_tells_until_a_reload_lets_it_act() {
     }
     world.until("engaged", true).await;
     assert_eq!(world.served_by().await, "one");
+    world.moved(1).await;
     let history = world.admin("GET", "/throttle/history", &Value::Null).await;
     let event = &history["items"][0];
     assert_eq!((&event["event"], &event["dry_run"]), (&json!("would_engage"), &json!(true)));
@@ -180,6 +207,12 @@ async fn a_dry_run_moves_nothing_and_tells_until_a_reload_lets_it_act() {
     world.until("throttled", true).await;
     assert_eq!(world.served_by().await, "two");
     assert_eq!(world.told().await, ["would_engage", "rules_changed", "engaged"]);
+    // What it would have done until then is told with the beginning of what it does.
+    let history = world.admin("GET", "/throttle/history", &Value::Null).await;
+    let told = &history["items"][0]["figures"]["would_have_moved"];
+    assert!(told["requests"].as_u64().is_some_and(|count| count >= 1), "{history}");
+    assert_eq!(told["to"][0]["provider"], "two", "{history}");
+    assert_eq!(world.one().await["would_have_moved"], Value::Null, "it is no dry run any more");
     let audit = world.admin("GET", "/audit?object=throttle&name=rules", &Value::Null).await;
     assert_eq!(audit["items"][0]["before"]["enabled"], false);
     assert_eq!(audit["items"][0]["after"]["enabled"], true);
@@ -244,4 +277,104 @@ async fn an_operator_forces_clears_and_sees_everything() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("`two` has no budget and is not listed: {}", world.admin("GET", "/throttle", &Value::Null).await);
+}
+
+/// What a dry run would have done is counted request by request: how many, what they cost, where they would have gone. It
+/// survives a crash, stands in the record, and is told when the dry run ends.
+///
+/// Rules: S0-04.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_counts_what_it_would_have_moved_and_where_to() {
+    let mut world = World::new("enabled = true\nshadow = true").await;
+    let mut asked = Vec::new();
+    let mut ask = async |world: &World, headers: &[(&'static str, &str)]| {
+        let answer = world.chat(headers).await;
+        assert_eq!((answer.status, answer.header("x-bursar-provider")), (200, "one"), "nothing is moved");
+        asked.push(answer.header("x-bursar-request-id").to_owned());
+        asked.clone()
+    };
+    for _ in 0..3 {
+        ask(&world, &[]).await;
+    }
+    world.until("engaged", true).await;
+    let alone = [("x-bursar-allow-fallback", "false")];
+    let mut ids = Vec::new();
+    for headers in [&[][..], &[], &alone, &[]] {
+        ids = ask(&world, headers).await;
+    }
+    // Those that came before it would have engaged are none of it.
+    let mut counted = 0;
+    for id in &ids {
+        counted += u64::from(world.record(id).await["would_move"].is_object());
+    }
+    assert!((4..=6).contains(&counted), "{counted} of {}", ids.len());
+    let moved = world.moved(counted).await;
+    assert_eq!((&moved["requests"], &moved["refused"]), (&json!(counted), &json!(1)), "{moved}");
+    assert_eq!(moved["to"], json!([{"provider": "two", "requests": counted - 1}]));
+    let cost = bursar_core::decimal::format(i128::from(counted) * 1_810_000, 9);
+    assert_eq!(moved["list_cost"], *cost, "what they cost where they went");
+    let [went, forbade] = [world.record(&ids[3]).await, world.record(&ids[5]).await];
+    let would = |to: Value| json!({"provider": "one", "project": null, "model": null, "to": to});
+    assert_eq!((&went["would_move"], &forbade["would_move"]), (&would(json!("two")), &would(Value::Null)));
+    let shown = world.bursar(&["throttle", "status"]);
+    assert!(shown.contains(&format!("dry run of `one`: {counted} requests that cost $")), "{shown}");
+    assert!(shown.contains(&format!("{} to `two`, 1 would have been refused", counted - 1)), "{shown}");
+    let story = world.bursar(&["explain", &ids[3]]);
+    let line = "The throttle of `one` is a dry run; did it act, it would have gone to `two`.";
+    assert!(story.contains(line), "{story}");
+
+    world.process.kill();
+    world.process.start().await;
+    assert_eq!(world.moved(counted).await, moved, "nothing is forgotten or counted twice");
+    assert_eq!(world.served_by().await, "one");
+    assert_eq!(world.moved(counted + 1).await["requests"], counted + 1, "it goes on counting");
+
+    world.admin("PATCH", "/budgets/one%20month", &json!({"limit": "40 USD"})).await;
+    world.until("engaged", false).await;
+    assert_eq!(world.told().await, ["would_engage", "would_release"]);
+    let history = world.admin("GET", "/throttle/history", &Value::Null).await;
+    let event = &history["items"][0];
+    assert_eq!(event["figures"]["would_have_moved"]["requests"], counted + 1, "{event}");
+    assert!(event["message"].as_str().unwrap().contains("in the dry run"), "{event}");
+    for _ in 0..500 {
+        let listed = world.admin("GET", "/alerts?event=throttle_would_release", &Value::Null).await;
+        let told = &listed["items"][0]["figures"]["would_have_moved"];
+        if told.is_object() {
+            assert_eq!((&told["requests"], &told["refused"]), (&json!(counted + 1), &json!(1)), "{listed}");
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("nobody is told");
+}
+
+/// Two requests are more than a project's month, or a model's.
+const EACH_PROJECT: &str = "[[budgets]]\nname = \"each project\"\nlimit = \"0.004 USD\"\nperiod = \"month\"\nmode = \"soft\"\n\
+                            match = { provider = \"one\" }\nper = [\"project\"]\n";
+const ONE_MODEL: &str = "[[budgets]]\nname = \"one model\"\nlimit = \"0.004 USD\"\nperiod = \"month\"\nmode = \"soft\"\n\
+                         match = { provider = \"one\", model = \"small\" }\n";
+
+/// A throttle of a project at a provider moves that project alone, one of a model that model alone.
+///
+/// Rules: S0-01, S0-17.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_throttle_of_a_project_or_a_model_moves_nobody_else() {
+    for budget in [EACH_PROJECT, ONE_MODEL] {
+        let world = World::over(budget, LIVE).await;
+        let made = world.admin("POST", "/keys", &json!({"project": "beta"})).await;
+        let beta = made["key"].as_str().expect("a key").to_owned();
+        until("alpha's requests for `small` move", async || world.serves(&world.key, "small").await == "two")
+            .await;
+        let (other_model, other_project) =
+            (world.serves(&world.key, "other").await, world.serves(&beta, "small").await);
+        let expected = if budget == EACH_PROJECT { ("two", "one") } else { ("one", "two") };
+        assert_eq!((other_model.as_str(), other_project.as_str()), expected, "{budget}");
+        let status = world.admin("GET", "/throttle", &Value::Null).await;
+        let items = status["items"].as_array().expect("items");
+        let throttled: Vec<&Value> =
+            items.iter().filter(|item| item["throttled"] == true && item["provider"] == "one").collect();
+        let of = |name: &str| throttled[0][name].as_str().unwrap_or_default();
+        let meant = if budget == EACH_PROJECT { ("alpha", "") } else { ("", "small") };
+        assert_eq!((throttled.len(), (of("project"), of("model"))), (1, meant), "{status}");
+    }
 }

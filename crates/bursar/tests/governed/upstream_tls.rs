@@ -1,6 +1,7 @@
 //! Providers behind TLS: HTTP/1.1 and HTTP/2 as they agree on, private authorities, and certificates that are not trusted.
 
 use crate::house::{House, asking, nanos, priced};
+use crate::process::Process;
 use bursar_mock::Mock;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::{Value, json};
@@ -40,8 +41,8 @@ impl Authority {
         self.folder.path().join("ca.pem")
     }
 
-    /// A server with a certificate for `name` that speaks `protocols` and passes everything on to `provider`.
-    pub(crate) async fn front(&self, name: &str, protocols: &[&str], provider: SocketAddr) -> Front {
+    /// TLS with a certificate for `name`, over which `protocols` are spoken.
+    pub(crate) fn acceptor(&self, name: &str, protocols: &[&str]) -> TlsAcceptor {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
@@ -53,12 +54,17 @@ impl Authority {
             .with_single_cert(vec![certificate.der().clone()], key)
             .expect("a certificate and its key");
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        TlsAcceptor::from(Arc::new(config))
+    }
+
+    /// A server with a certificate for `name` that speaks `protocols` and passes everything on to `provider`.
+    pub(crate) async fn front(&self, name: &str, protocols: &[&str], provider: SocketAddr) -> Front {
+        let acceptor = self.acceptor(name, protocols);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let addr = listener.local_addr().expect("an address");
         let (accepted, agreed) =
             (Arc::new(AtomicUsize::new(0)), Arc::new(parking_lot::Mutex::new(Vec::new())));
-        let serving =
-            serve(listener, TlsAcceptor::from(Arc::new(config)), provider, accepted.clone(), agreed.clone());
+        let serving = serve(listener, acceptor, provider, accepted.clone(), agreed.clone());
         Front { addr, accepted, agreed, _serving: AbortOnDropHandle::new(tokio::spawn(serving)) }
     }
 }
@@ -175,6 +181,33 @@ async fn a_certificate_that_is_not_trusted_is_said_and_costs_nothing() {
         assert!(front.accepted.load(Ordering::Acquire) > 0, "it was asked");
     }
     assert_eq!(provider.received(), 0);
+}
+
+/// Whom the platform trusts is trusted, and nobody else: one authority takes the place of the platform's roots, then goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_the_platform_trusts_needs_no_file_of_its_own() {
+    let authority = Authority::new();
+    let provider = Mock::start(priced()).await.unwrap();
+    let front = authority.front("localhost", &["h2", "http/1.1"], provider.addr()).await;
+    let mut process = Process::new(&provider);
+    let config = std::fs::read_to_string(process.config()).unwrap();
+    let more = secure(&format!("https://localhost:{}/v1", front.addr.port()), "");
+    std::fs::write(process.config(), format!("{config}{more}")).unwrap();
+    let roots = authority.file();
+    for (variables, status) in [(vec![("SSL_CERT_FILE", roots.as_os_str())], 200), (vec![], 502)] {
+        process.start_with(&variables).await;
+        let made = process.admin("POST", "/keys", &json!({"project": "alpha"})).await;
+        let headers = [
+            ("authorization", format!("Bearer {}", made["key"].as_str().unwrap())),
+            ("content-type", "application/json".to_owned()),
+        ];
+        let url = format!("{}/v1/chat/completions", process.base);
+        let body = ask(false).to_string().into_bytes();
+        let answer = process.http.send("POST", &url, &headers, body).await.unwrap();
+        assert_eq!(answer.status, status, "{variables:?}: {}", String::from_utf8_lossy(&answer.body));
+        process.kill();
+    }
+    assert_eq!(provider.received(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 /// The example of that name, where the specification is there.
-fn vector(id: &str) -> Option<Value> {
+pub(crate) fn vector(id: &str) -> Option<Value> {
     let place = std::env::var_os("BURSAR_SPEC").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/spec"),
         PathBuf::from,
@@ -22,7 +22,7 @@ fn vector(id: &str) -> Option<Value> {
     Some(all.into_iter().find(|vector| vector["id"] == id).unwrap_or_else(|| panic!("no example {id}")))
 }
 
-fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
 }
 

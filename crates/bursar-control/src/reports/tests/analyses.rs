@@ -108,6 +108,33 @@ fn groups_have_two_gaps_or_more_and_are_a_users_or_a_keys() {
     assert_eq!(analysed("hours=720"), ["u2 4", "u1 3"]);
 }
 
+/// Rules: S4-47: conversations that a user holds at the same time are told apart, and those of two projects with one name.
+#[test]
+fn gaps_of_a_conversation_are_its_own() {
+    let mut world = World::at("2026-03-15T12:00:00Z");
+    // One user, two conversations: each waits twenty minutes, the user but ten.
+    for minute in [0, 20, 40] {
+        world.put(&format!("2026-03-15T10:{minute:02}:00Z"), "project=p user=ann session=one", |_| {});
+        world.put(&format!("2026-03-15T10:{:02}:00Z", minute + 10), "project=p user=ann session=two", |_| {});
+        world.put(&format!("2026-03-15T10:{:02}:00Z", minute + 5), "project=q user=bob session=one", |_| {});
+        world.put(&format!("2026-03-15T10:{:02}:30Z", minute + 5), "project=q user=eve", |_| {});
+    }
+    let medians = |question: &str| {
+        let report = ttl::ttl(&world.records, &ask(question), Zone::utc(), world.now).unwrap();
+        report
+            .items
+            .iter()
+            .map(|row| (row.name.clone(), row.spread.p50.clone().unwrap()))
+            .collect::<BTreeMap<_, _>>()
+    };
+    let told = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(name, p50)| ((*name).to_owned(), (*p50).to_owned())).collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(medians("by=session"), told(&[("one", "20"), ("two", "20")]));
+    assert_eq!(medians("by=user&project=p"), told(&[("ann", "10")]));
+    assert!(ttl::ttl(&world.records, &ask("by=model"), Zone::utc(), world.now).is_err());
+}
+
 /// A request at these rates: USD per million tokens.
 fn priced(lines: &[(UsageClass, u64, &str)]) -> impl FnOnce(&mut Record) {
     let lines = lines.to_vec();

@@ -186,6 +186,16 @@ fn a_question_that_no_roll_up_answers_is_bounded() {
     assert!(!refused("by=tag,model&days=31"));
     assert!(!refused("by=model&tag=team=x&days=365"), "one tag's requests are found by an index");
     assert!(!refused("by=project,tag&days=365"), "roll-ups answer");
+    let told =
+        |question: &str| entity::report(&world.records, &ask(question), Zone::utc(), world.now).is_err();
+    assert!(told("user=ann&code=503&period=total"), "a code by model is in no roll-up");
+    assert!(!told("user=ann&code=503&period=month") && !told("user=ann&period=total"));
+    assert!(!told("session=s1&user=ann&period=total"), "one session's requests are found by an index");
+    let query = |question: &str| {
+        crate::reports::latency::latency(&world.records, &ask(question), Zone::utc(), world.now)
+    };
+    assert!(query("from=2026-02-12").is_err(), "32 days of records");
+    assert!(query("from=2026-02-13").is_ok() && query("hours=720").is_ok());
 }
 
 /// Rules: S4-63, V A02.
@@ -332,4 +342,85 @@ fn unbudgeted_spend_is_ranked() {
         })
         .collect();
     assert_eq!(rows, [("free", "0.1", "100"), ("kept", "0", "0")]);
+}
+
+/// Requests without a name are a row like others, on whichever page it lies.
+///
+/// Rules: S4-41.
+#[test]
+fn a_page_that_ends_with_requests_without_a_name_is_followed_by_the_next() {
+    let mut world = World::at("2026-03-15T12:00:00Z");
+    for names in ["project=p1", "project=p1 agent=coder", "project=p1 agent=tester"] {
+        world.put("2026-03-10T10:00:00Z", names, used(1, 1, "0.1"));
+        world.put("2026-03-11T10:00:00Z", names, used(1, 1, "0.1"));
+    }
+    for (by, names) in
+        [("agent", vec!["", "coder", "tester"]), ("session,agent", vec!["", "coder", "tester"])]
+    {
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = summarise(&world, &format!("period=day&by={by}&limit=1{cursor}"));
+            seen.extend(page.items.iter().map(|row| row.names["agent"].clone()));
+            assert!(seen.len() <= 6, "it goes in circles: {seen:?}");
+            let Some(next) = page.next_cursor else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(seen, [names.clone(), names].concat(), "{by}");
+    }
+}
+
+/// Rules: S4-41, S4-72: of one state, and who is refused most.
+#[test]
+fn what_ended_in_one_way_is_told_by_itself() {
+    let mut world = World::at("2026-03-15T12:00:00Z");
+    let ended = |status: Status, cost: &'static str| {
+        move |record: &mut Record| {
+            used(10, 0, cost)(record);
+            record.status = status;
+        }
+    };
+    world.put("2026-03-10T10:00:00Z", "project=p1 user=ann model=m", ended(Status::Completed, "1"));
+    world.put("2026-03-10T11:00:00Z", "project=p1 user=ann model=m", ended(Status::Failed, "0.5"));
+    world.put("2026-03-10T12:00:00Z", "project=p1 user=ann model=m", ended(Status::Denied, "0"));
+    world.put("2026-03-10T13:00:00Z", "project=p1 user=bob model=m", ended(Status::Denied, "0"));
+    world.put("2026-03-10T14:00:00Z", "project=p1 user=bob model=m", ended(Status::Denied, "0"));
+    let told = |status: &str| {
+        let total = summarise(&world, &format!("by=user&status={status}")).total;
+        (total.requests, total.refused, total.list_cost)
+    };
+    assert_eq!(told("completed"), (1, 0, "1".to_owned()));
+    assert_eq!(told("failed"), (1, 0, "0.5".to_owned()));
+    assert_eq!(told("cancelled"), (0, 0, "0".to_owned()));
+    assert_eq!(told("denied"), (0, 3, "0".to_owned()));
+    let failed = report(&world, "project=p1&status=failed&period=month");
+    assert_eq!((failed.total.list_cost.as_str(), failed.by_model["m"].requests), ("0.5", 1));
+    let top = top::top(&world.records, &ask("order=refused"), Zone::utc(), world.now).unwrap();
+    let ranked: Vec<_> =
+        top.items.iter().map(|row| (row.names["user"].as_str(), row.share_pct.as_str())).collect();
+    assert_eq!(ranked, [("bob", "66.67"), ("ann", "33.33")]);
+    let refused = |status: &str| {
+        summary::summary(&world.records, &ask(&format!("status={status}")), Zone::utc(), world.now)
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(refused("pending").contains("completed, failed, cancelled, denied"), "{}", refused("pending"));
+}
+
+/// What is completed has no code, so that a question for both is a mistake and not an answer about everything.
+///
+/// Rules: S4-71.
+#[test]
+fn analyses_of_what_is_completed_take_no_code() {
+    use crate::reports::{cache, latency, timeline, ttl};
+    let world = World::at("2026-03-15T12:00:00Z");
+    let (query, utc) = (ask("code=503"), Zone::utc);
+    let answers = [
+        cache::cache(&world.records, &query, utc(), world.now).map(drop),
+        ttl::ttl(&world.records, &query, utc(), world.now).map(drop),
+        timeline::timeline(&world.records, &query, utc(), world.now).map(drop),
+        latency::latency(&world.records, &query, utc(), world.now).map(drop),
+    ];
+    for answer in answers {
+        assert!(matches!(answer, Err(ReportError::Input { field: "code", .. })), "{answer:?}");
+    }
 }

@@ -191,6 +191,11 @@ fn window() -> impl Strategy<Value = WindowUsed> {
         .prop_map(|(budget, starts_at, held, charged)| WindowUsed { budget, starts_at, held, charged })
 }
 
+fn would_move() -> impl Strategy<Value = WouldMove> {
+    (text(128), option::of(text(128)), option::of(text(128)), option::of(text(128)))
+        .prop_map(|(provider, project, model, to)| WouldMove { provider, project, model, to })
+}
+
 prop_compose! {
     /// Any record; lists as long as their bounds.
     fn record()(
@@ -205,14 +210,14 @@ prop_compose! {
         (status_code, code) in (option::of(any::<u16>()), option::of(0..Code::ALL.len())),
         (fits_max_output, notes) in (option::of(any::<u64>()), vec(text(128), 0..=8)),
         (first_byte_ms, total_ms) in (option::of(any::<u32>()), option::of(any::<u32>())),
-        trace_id in option::of(1..u128::MAX),
+        (trace_id, would_move) in (option::of(1..u128::MAX), option::of(would_move())),
     ) -> Record {
         Record {
             id: RequestId::from_u128(id), created_at, progressed_at, finalized_at, status: Status::ALL[status],
             attributes, idempotency_key, answered_model, upstream_request_id, client_retries, stream, estimated,
             usage, hold, charge, price, windows, status_code, code: code.map(|code| Code::ALL[code]), blocking,
             fits_max_output, shadow, error, first_byte_ms, total_ms, attempts, notes, shortened: false,
-            trace_id: trace_id.and_then(TraceId::from_u128),
+            trace_id: trace_id.and_then(TraceId::from_u128), would_move,
         }
     }
 }

@@ -57,6 +57,25 @@ fn filters_may_be_combined() {
     assert_eq!(only(|f, t| f.provider = Some(t), "openai"), 9);
     assert_eq!(only(|f, t| f.session = Some(t), "never seen"), 0);
     assert_eq!(only(|f, t| f.user = Some(t), ""), 0, "an empty text is no value");
+    assert_eq!(only(|f, t| f.code = Some(t), "E-BUDGET-002"), 0);
+}
+
+/// Rules: S4-72.
+#[test]
+fn what_went_wrong_is_found_by_its_code() {
+    let world = World::new();
+    let ended = |n: u128, status: Status, status_code: Option<u16>, code: Option<Code>| {
+        let at = format!("2026-03-01T1{n}:00:00Z");
+        Record { status, status_code, code, ..completed(n, &at) }
+    };
+    let refused = ended(1, Status::Denied, Some(429), Some(Code::BudgetProject));
+    let failed = ended(2, Status::Failed, Some(503), None);
+    let left = ended(3, Status::Cancelled, None, None);
+    world.records.put(&[refused.clone(), failed.clone(), left.clone(), completed(4, "2026-03-02")]).unwrap();
+    for record in [refused, failed, left] {
+        let filter = RecordFilter { code: Some(record.went_wrong()), ..RecordFilter::default() };
+        assert_eq!(world.found(&filter), [record]);
+    }
 }
 
 #[test]

@@ -183,7 +183,7 @@ impl Question<'_> {
                 }
             }
             values.push((*number).into());
-            if *number != 0 && is_indexed(*dimension) {
+            if *number != 0 && dimension.is_indexed() {
                 let _ = write!(sql, " AND {dimension} <> 0");
             }
         }
@@ -213,16 +213,6 @@ impl Question<'_> {
     /// Which period an instant is in.
     fn period(&self, at: Timestamp) -> usize {
         self.edges.partition_point(|edge| *edge <= at).saturating_sub(1)
-    }
-}
-
-/// Whether `records` has an index of this column, which leaves out rows without a name.
-const fn is_indexed(dimension: Dimension) -> bool {
-    match dimension {
-        Dimension::User | Dimension::Key | Dimension::Agent | Dimension::Run | Dimension::Session => true,
-        Dimension::Project | Dimension::Provider | Dimension::Model | Dimension::Tag | Dimension::Code => {
-            false
-        }
     }
 }
 

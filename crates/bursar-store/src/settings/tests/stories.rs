@@ -168,15 +168,57 @@ fn totals_are_added_once_per_batch() {
         last_used_at: at(9),
     };
     let stranger = KeyUse { key: key_id(200), ..used };
-    assert!(world.settings.add_totals(&[used, stranger], &[], 10).unwrap());
-    assert!(!world.settings.add_totals(&[used], &[], 10).unwrap(), "the same batch again");
-    assert!(!world.settings.add_totals(&[used], &[], 9).unwrap(), "an older batch");
+    assert!(world.settings.add_totals(&[used, stranger], &[], &[], 10).unwrap());
+    assert!(!world.settings.add_totals(&[used], &[], &[], 10).unwrap(), "the same batch again");
+    assert!(!world.settings.add_totals(&[used], &[], &[], 9).unwrap(), "an older batch");
     let correction = KeyUse { requests: 0, list_cost: Usd::from_nanos(-2), last_used_at: at(3), ..used };
-    assert!(world.settings.add_totals(&[correction], &[], 11).unwrap());
+    assert!(world.settings.add_totals(&[correction], &[], &[], 11).unwrap());
     let (_, totals) = world.settings.key(key_id(1)).unwrap();
     assert_eq!((totals.requests, totals.tokens), (2, 1000));
     assert_eq!((totals.list_cost.nanos(), totals.last_used_at), (10, Some(at(9))));
     assert_eq!(world.reopened().settings.totals_floor().unwrap(), 11);
+}
+
+/// Rules: S0-04.
+#[test]
+fn what_a_dry_run_would_have_moved_is_added_up_until_the_next_one_begins() {
+    let world = World::with_alpha();
+    let moved = |to: Option<&str>, requests, nanos| ThrottleMoves {
+        provider: "claude".to_owned(),
+        project: Some("alpha".to_owned()),
+        model: None,
+        to: to.map(str::to_owned),
+        requests,
+        list_cost: Usd::from_nanos(nanos),
+    };
+    let (two, none) = (moved(Some("two"), 3, 30), moved(None, 1, 5));
+    assert!(world.settings.add_totals(&[], &[], &[two.clone(), none.clone()], 10).unwrap());
+    assert!(!world.settings.add_totals(&[], &[], &[two.clone()], 10).unwrap(), "the same batch again");
+    assert!(world.settings.add_totals(&[], &[], &[two], 11).unwrap());
+    let world = world.reopened();
+    assert_eq!(world.settings.throttle_moves().unwrap(), [moved(Some("two"), 6, 60), none]);
+    let event = |kind| ThrottleEvent {
+        id: 0,
+        at: at(9),
+        kind,
+        provider: "claude".to_owned(),
+        project: Some("alpha".to_owned()),
+        model: None,
+        dry_run: true,
+        actor: "throttle".to_owned(),
+        reason: "over".to_owned(),
+        message: "a pace".to_owned(),
+        document: serde_json::json!({}),
+    };
+    let row = Throttle::new("claude", Some("alpha"), None, at(9));
+    let row =
+        world.change(|change| change.put_throttle(&row, &[event(ThrottleEventKind::WouldRelease)])).unwrap();
+    assert_eq!(world.settings.throttle_moves().unwrap().len(), 2, "what was is told until the next one");
+    let other = Throttle::new("claude", None, None, at(9));
+    world.change(|change| change.put_throttle(&other, &[event(ThrottleEventKind::WouldEngage)])).unwrap();
+    assert_eq!(world.settings.throttle_moves().unwrap().len(), 2, "another one's");
+    world.change(|change| change.put_throttle(&row, &[event(ThrottleEventKind::WouldEngage)])).unwrap();
+    assert_eq!(world.settings.throttle_moves().unwrap(), []);
 }
 
 #[test]

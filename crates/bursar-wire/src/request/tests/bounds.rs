@@ -255,6 +255,13 @@ fn every_hosted_tool_is_told_with_its_cap() {
             None,
         ),
         (
+            "Azure's own data",
+            chat(r#""data_sources":[{"type":"azure_search","parameters":{}}]"#),
+            HostedToolKind::Other,
+            None,
+        ),
+        ("Azure's own data, as spelled before", chat(r#""dataSources":[{}]"#), HostedToolKind::Other, None),
+        (
             "a vendor's own tool",
             chat(r#""tools":[{"type":"browser_search"}]"#),
             search(SearchContext::Medium),
@@ -501,6 +508,16 @@ fn caches_tiers_regions_and_choices_are_read() {
         r#"{"generationConfig":{"candidateCount":4,"responseModalities":["TEXT","IMAGE"]}}"#,
     );
     assert_eq!((gemini.bound.choices, gemini.bound.image_output), (4, true));
+    let text_only = |format, body: &str| read(format, body).bound.text_only;
+    for (modalities, alone) in
+        [(r#"["TEXT"]"#, true), (r#"["TEXT","IMAGE"]"#, false), ("[]", false), ("null", false)]
+    {
+        let config = format!(r#"{{"generationConfig":{{"responseModalities":{modalities}}}}}"#);
+        assert_eq!(text_only(ApiFormat::GeminiGenerate, &config), alone, "{modalities}");
+        let chat = format!(r#"{{"model":"m","modalities":{}}}"#, modalities.to_lowercase());
+        assert_eq!(text_only(ApiFormat::OpenAiChat, &chat), alone, "{modalities}");
+    }
+    assert!(!text_only(ApiFormat::GeminiGenerate, "{}"), "a model that makes images makes them unasked");
     assert!(read(ApiFormat::OpenAiEmbeddings, r#"{"model":"m","input":"x"}"#).bound.no_output);
 }
 

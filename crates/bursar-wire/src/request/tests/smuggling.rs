@@ -91,6 +91,8 @@ fn an_error_names_field_place_and_what_would_be_right() {
         (CHAT, r#"{"model":"m","messages":["#),
         (CHAT, "[]"),
         (CHAT, ""),
+        (CHAT, r#"{"model":"m","preset":"mine"}"#),
+        (CHAT, r#"{"model":"m","deferred":"true"}"#),
         (ApiFormat::AnthropicMessages, r#"{"model":"m","fallbacks":[{"model":"dear"}]}"#),
         (ApiFormat::GeminiGenerate, r#"{"model":"models/gemini-dear","contents":[]}"#),
         (
@@ -100,6 +102,20 @@ fn an_error_names_field_place_and_what_would_be_right() {
     ]
     .map(|(format, body)| format!("{body}\n  {}", refused(format, body)));
     insta::assert_snapshot!("errors", shown.join("\n"));
+}
+
+/// Settings that are kept at a router, in every format that it speaks.
+#[test]
+fn a_routers_preset_is_refused_and_none_is_not() {
+    for format in
+        [CHAT, ApiFormat::OpenAiCompletions, ApiFormat::OpenAiResponses, ApiFormat::AnthropicMessages]
+    {
+        let error = refused(format, r#"{"model":"m","preset":"mine"}"#);
+        assert!(error.contains("`preset`") && error.contains("not priced"), "{format}: {error}");
+        for none in ["null", "\"\""] {
+            read(format, &format!(r#"{{"model":"m","preset":{none}}}"#));
+        }
+    }
 }
 
 #[test]

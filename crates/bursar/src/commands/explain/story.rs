@@ -181,6 +181,14 @@ fn windows(record: &Value) -> String {
         out.push_str("Shadow budgets would have refused it:\n");
         out.push_str(&shadow);
     }
+    if let Some(would) = record.get("would_move").filter(|would| would.is_object()) {
+        let to = match at(would, "to").as_str() {
+            "" => "it would have been refused".to_owned(),
+            to => format!("it would have gone to `{to}`"),
+        };
+        let provider = at(would, "provider");
+        out.push_str(&format!("The throttle of `{provider}` is a dry run; did it act, {to}.\n"));
+    }
     out
 }
 

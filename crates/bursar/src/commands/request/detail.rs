@@ -10,12 +10,12 @@ pub(super) fn text(detail: &Value) -> String {
         if let Some(headers) = detail.get(format!("{side}_headers")).and_then(Value::as_array) {
             text.push_str(&format!("{side} headers\n"));
             for header in headers {
-                text.push_str(&format!("  {}: {}\n", at(header, "name"), plain(&at(header, "value"))));
+                text.push_str(&format!("  {}: {}\n", at(header, "name"), at(header, "value")));
             }
         }
         if let Some(body) = detail.get(format!("{side}_body")).filter(|body| body.is_object()) {
             text.push_str(&format!("{side} body, {}\n", size(body)));
-            text.push_str(&plain(&at(body, "content")));
+            text.push_str(&at(body, "content"));
             text.push('\n');
         }
     }
@@ -27,11 +27,6 @@ fn size(body: &Value) -> String {
     let cut = if cut == "0" { String::new() } else { format!(", the last {cut} not kept") };
     let encoding = if at(body, "encoding") == "base64" { ", in base64" } else { "" };
     format!("{size} bytes{cut}{encoding}")
-}
-
-/// Without characters that move a terminal's cursor or change its colours: a client chose them.
-fn plain(text: &str) -> String {
-    text.chars().filter(|char| !char.is_control() || matches!(char, '\n' | '\t')).collect()
 }
 
 #[cfg(test)]

@@ -33,14 +33,34 @@ pub(crate) struct Asked {
     /// The last so many days, today included
     #[arg(long)]
     days: Option<u32>,
-    /// That went wrong so: a code such as E-BUDGET-002, or a status such as 503
-    #[arg(long)]
-    code: Option<String>,
     /// Rows
     #[arg(long)]
     limit: Option<u32>,
     #[command(flatten)]
     subject: Subject,
+}
+
+/// How requests ended, of reports that count all of them.
+#[derive(Debug, clap::Args)]
+pub(super) struct Ended {
+    /// That ended so
+    #[arg(long, value_parser = ["completed", "failed", "cancelled", "denied"])]
+    status: Option<String>,
+    /// That went wrong so: a code such as E-BUDGET-002, or a status such as 503
+    #[arg(long)]
+    code: Option<String>,
+}
+
+impl Ended {
+    /// These and more, as the admin API is asked.
+    pub(super) fn with<'a>(
+        &'a self,
+        own: &[(&'static str, Option<&'a str>)],
+    ) -> Vec<(&'static str, Option<&'a str>)> {
+        let mut query = own.to_vec();
+        query.extend([("status", self.status.as_deref()), ("code", self.code.as_deref())]);
+        query
+    }
 }
 
 impl Subject {
@@ -74,7 +94,6 @@ impl Asked {
             ("until", self.until.as_deref()),
             ("hours", hours.as_deref()),
             ("days", days.as_deref()),
-            ("code", self.code.as_deref()),
             ("limit", limit.as_deref()),
         ]);
         self.subject.get(context, path, &query)

@@ -5,7 +5,8 @@ mod standings;
 
 use super::chart::{bar, nanos};
 use crate::table::{Table, at, fields, money, time};
-use bursar_core::text;
+use bursar_core::{Timestamp, text};
+use bursar_ledger::Zone;
 use serde_json::Value;
 
 pub(super) use analyses::{cache, heatmap, latency, timeline, ttl};
@@ -87,10 +88,20 @@ fn largest<'a>(rows: impl IntoIterator<Item = &'a Value>) -> u64 {
     rows.into_iter().map(|row| nanos(&at(row, "list_cost"))).max().unwrap_or(0)
 }
 
+/// An instant by the clock of the report's zone, else in UTC.
+fn local(answer: &Value, name: &str) -> String {
+    let zone = Zone::parse(&at(answer, "time_zone")).ok();
+    let local = Timestamp::parse(&at(answer, name)).zip(zone).map(|(instant, zone)| {
+        let zoned = instant.to_jiff().to_zoned(zone.rules().clone());
+        zoned.strftime("%Y-%m-%d %H:%M:%S").to_string()
+    });
+    local.unwrap_or_else(|| time(answer, name))
+}
+
 fn span(answer: &Value) -> String {
     let zone = at(answer, "time_zone");
     let zone = if zone.is_empty() { zone } else { format!(", {zone}") };
-    format!("{} to {}{zone}\n", time(answer, "from"), time(answer, "until"))
+    format!("{} to {}{zone}\n", local(answer, "from"), local(answer, "until"))
 }
 
 /// What was used, in one line.
@@ -136,8 +147,8 @@ pub(super) fn report(answer: &Value) -> String {
         (at(answer, "entity").as_str(), at(answer, "name")),
         ("project", at(answer, "project")),
         ("period", at(answer, "period")),
-        ("from", time(answer, "starts_at")),
-        ("until", time(answer, "ends_at")),
+        ("from", local(answer, "starts_at")),
+        ("until", local(answer, "ends_at")),
         ("time zone", at(answer, "time_zone")),
     ]);
     out.push('\n');
@@ -162,6 +173,9 @@ pub(super) fn report(answer: &Value) -> String {
 /// Who used most.
 pub(super) fn top(answer: &Value) -> String {
     let rows = items(answer);
+    if rows.is_empty() {
+        return format!("{}no {} to rank\n{}", span(answer), at(answer, "by"), without(answer));
+    }
     let by = titles(rows);
     let mut head = vec![">#"];
     head.extend(by.iter().map(|name| title(name)));
@@ -176,15 +190,17 @@ pub(super) fn top(answer: &Value) -> String {
         cells.extend(figures(row, largest));
         table.row(cells);
     }
-    let count = rows.len();
-    format!(
-        "{}{} of {} by {}\n\n{}",
-        span(answer),
-        count,
-        at(answer, "of"),
-        at(answer, "order"),
-        table.render()
-    )
+    let (count, of, order) = (rows.len(), at(answer, "of"), at(answer, "order"));
+    format!("{}{count} of {of} by {order}\n\n{}{}", span(answer), table.render(), without(answer))
+}
+
+/// What is in no row of a ranking because it has no such name.
+fn without(answer: &Value) -> String {
+    let rest = part(answer, "without");
+    if number(rest, "requests") == 0 && number(rest, "refused") == 0 {
+        return String::new();
+    }
+    format!("\nno {}: {}", at(answer, "by"), in_all(rest))
 }
 
 /// Spend that no budget counted.
