@@ -102,13 +102,12 @@ impl Host {
             idle.push(Idle { connection, since: Instant::now() });
         }
     }
-    /// Closes what was not used for long, and what the other side has closed; whether anything is left.
-    pub(crate) fn tend(&self, now: Instant) -> bool {
+    /// Closes what was not used for long, and what the other side has closed.
+    pub(crate) fn tend(&self, now: Instant) {
         let is_fresh = |used: Instant| now.saturating_duration_since(used) < POOL_IDLE;
         let mut shared = self.shared.lock();
         // Streams that are open go on: the connection ends behind the last of them.
         let old = shared.take_if(|shared| !is_fresh(shared.used) || shared.requests.is_closed());
-        let is_shared = shared.is_some();
         drop(shared);
         drop(old);
         // Taken out meanwhile: a connection is not driven under the lock.
@@ -117,7 +116,6 @@ impl Host {
         let mut idle = self.idle.lock();
         kept.append(&mut idle);
         *idle = kept;
-        is_shared || !idle.is_empty()
     }
 
     /// A connection that was used before: the one used last, so that those of a burst grow old.

@@ -184,3 +184,6 @@ fn tls() -> Result<rustls::ConfigBuilder<rustls::ClientConfig, rustls::WantsVeri
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()
 }
+
+#[cfg(test)]
+mod tests;
