@@ -98,7 +98,8 @@ mod tests {
             ok()
         };
         let mut waiting = see_through(&tasks, gone.drop_guard(), None, attempts);
-        std::future::poll_fn(|cx| Poll::Ready(assert!(Pin::new(&mut waiting).poll(cx).is_pending()))).await;
+        let polled = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut waiting).poll(cx).is_pending()));
+        assert!(polled.await, "nothing has come yet");
         drop(waiting);
         comes.send(()).unwrap();
         assert!(ended.await.unwrap(), "they ran to their end");
@@ -109,7 +110,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_an_answer_too() {
         let (tasks, gone) = (TaskTracker::new(), CancellationToken::new());
-        let attempts = async { None::<Answer>.expect("as it is to be") };
+        let attempts = async { std::panic::panic_any("as it is to be") };
         let answer = see_through(&tasks, gone.drop_guard(), None, attempts).await;
         assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert!(tasks.is_empty(), "nothing of it goes on");

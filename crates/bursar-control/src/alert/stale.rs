@@ -59,8 +59,8 @@ mod tests {
         let at = |second: i64| Timestamp::from_micros((1_772_323_200 + second) * 1_000_000);
         let told = |counts: &[usize]| {
             let (mut sweeps, mut seconds) = (Sweeps::default(), (0..).step_by(60));
-            let mut sweep = |count: &usize| sweeps.note(*count, at(seconds.next().unwrap())).is_some();
-            counts.iter().map(|count| sweep(count)).collect::<Vec<_>>()
+            let sweep = |count: &usize| sweeps.note(*count, at(seconds.next().unwrap())).is_some();
+            counts.iter().map(sweep).collect::<Vec<_>>()
         };
         assert_eq!(told(&[0, 1, 0, 2, 0]), [false; 5], "each was gone by the next");
         assert_eq!(told(&[1, 1, 3, 0, 1]), [false, true, true, false, false]);

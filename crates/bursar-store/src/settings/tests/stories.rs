@@ -193,7 +193,10 @@ fn what_a_dry_run_would_have_moved_is_added_up_until_the_next_one_begins() {
     };
     let (two, none) = (moved(Some("two"), 3, 30), moved(None, 1, 5));
     assert!(world.settings.add_totals(&[], &[], &[two.clone(), none.clone()], 10).unwrap());
-    assert!(!world.settings.add_totals(&[], &[], &[two.clone()], 10).unwrap(), "the same batch again");
+    assert!(
+        !world.settings.add_totals(&[], &[], std::slice::from_ref(&two), 10).unwrap(),
+        "the same batch again"
+    );
     assert!(world.settings.add_totals(&[], &[], &[two], 11).unwrap());
     let world = world.reopened();
     assert_eq!(world.settings.throttle_moves().unwrap(), [moved(Some("two"), 6, 60), none]);
