@@ -110,7 +110,10 @@ impl Drainer {
     pub fn step(&mut self) -> Result<bool, DrainError> {
         let waiting = self.watcher.take();
         if !waiting.is_empty() {
-            self.records.put(&waiting)?;
+            if let Err(error) = self.records.put(&waiting) {
+                self.watcher.give_back(waiting);
+                return Err(error.into());
+            }
             if let Some(feed) = &self.feed {
                 feed.push(waiting.into_iter().map(Arc::new));
             }

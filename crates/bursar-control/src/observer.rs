@@ -56,6 +56,17 @@ impl Watcher {
     pub fn take(&self) -> Vec<Record> {
         std::mem::take(&mut *self.waiting.lock())
     }
+    /// What the drainer took and could not write: it waits again, before what came since, as far as there is room.
+    pub(crate) fn give_back(&self, mut unwritten: Vec<Record>) {
+        let mut waiting = self.waiting.lock();
+        let room = WAITING_MAX.saturating_sub(waiting.len());
+        let lost = unwritten.len().saturating_sub(room);
+        self.dropped.fetch_add(u64::try_from(lost).unwrap_or(u64::MAX), Ordering::Relaxed);
+        // The oldest wait at the front.
+        unwritten.truncate(room);
+        unwritten.append(&mut waiting);
+        *waiting = unwritten;
+    }
     /// Requests whose output comes, for the drainer.
     pub(crate) fn take_streaming(&self) -> Vec<(RequestId, Timestamp)> {
         std::mem::take(&mut *self.streaming.lock())
@@ -94,5 +105,37 @@ impl Observer for Watcher {
         } else {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bursar_core::Attributes;
+
+    fn record(number: u128) -> Record {
+        let at = Timestamp::from_micros(1_772_323_200_000_000);
+        Record::new(RequestId::new(at, number), at, Attributes::new())
+    }
+
+    #[test]
+    fn what_could_not_be_written_waits_before_what_came_since() {
+        let watcher = Watcher::new(Arc::default());
+        watcher.waiting.lock().extend([record(1), record(2)]);
+        let taken = watcher.take();
+        watcher.waiting.lock().push(record(3));
+        watcher.give_back(taken);
+        assert_eq!(watcher.take(), [1, 2, 3].map(record));
+        assert_eq!(watcher.dropped(), 0);
+    }
+
+    #[test]
+    fn what_comes_back_takes_no_more_room_than_there_is() {
+        let watcher = Watcher::new(Arc::default());
+        *watcher.waiting.lock() = vec![record(9); WAITING_MAX - 1];
+        watcher.give_back(vec![record(1), record(2)]);
+        let waiting = watcher.take();
+        assert_eq!((waiting.len(), &waiting[0], &waiting[1]), (WAITING_MAX, &record(1), &record(9)));
+        assert_eq!(watcher.dropped(), 1);
     }
 }
