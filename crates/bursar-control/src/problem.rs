@@ -45,6 +45,15 @@ impl Problem {
         let detail = format!("{field}: {problem}");
         Self { field: Some(field.to_owned()), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
     }
+    /// What the server keeps cannot be read or written. Its log says which file and why; who asks may not see that.
+    #[must_use]
+    pub(crate) fn unavailable(error: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%error, "what the admin API was asked for cannot be read or written");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "what is kept cannot be read or written now: the server's log says why",
+        )
+    }
 }
 
 impl IntoResponse for Problem {
@@ -71,10 +80,7 @@ impl From<SettingsError> for Problem {
             SettingsError::Cursor(_) => {
                 Self { field: Some("cursor".to_owned()), ..Self::new(StatusCode::BAD_REQUEST, text) }
             }
-            SettingsError::Corrupt(_) | SettingsError::Io(_) => {
-                tracing::error!(error = text, "settings");
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, text)
-            }
+            SettingsError::Corrupt(_) | SettingsError::Io(_) => Self::unavailable(&text),
         }
     }
 }
@@ -90,7 +96,7 @@ impl From<RecordsError> for Problem {
             | RecordsError::Corrupt { .. }
             | RecordsError::Record { .. }
             | RecordsError::Io { .. }
-            | RecordsError::TooManyMonths(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, text),
+            | RecordsError::TooManyMonths(_) => Self::unavailable(&text),
         }
     }
 }
@@ -101,7 +107,7 @@ impl From<ControlError> for Problem {
             ControlError::Settings(error) => error.into(),
             ControlError::Assemble(error) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
             ControlError::Overlay(error) => error.into(),
-            ControlError::Ledger(error) => Self::new(StatusCode::SERVICE_UNAVAILABLE, error),
+            ControlError::Ledger(error) => Self::unavailable(&error),
         }
     }
 }
@@ -109,5 +115,20 @@ impl From<ControlError> for Problem {
 impl From<DocumentError> for Problem {
     fn from(error: DocumentError) -> Self {
         Self::field(&error.field, error.problem)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rules: S3-15.
+    #[test]
+    fn who_asks_is_not_told_of_files() {
+        let path = std::path::PathBuf::from("/srv/bursar/records");
+        let source = std::io::Error::other("no space left");
+        let problem = Problem::from(RecordsError::Directory { path, source });
+        assert_eq!(problem.status, 503);
+        assert!(!problem.detail.contains("srv") && problem.detail.contains("log"), "{}", problem.detail);
     }
 }

@@ -1,6 +1,5 @@
 //! `/requests/{id}/body`: what a request said and was told, where its log level kept it.
 
-use super::requests::unavailable;
 use crate::auth::Actor;
 use crate::problem::Problem;
 use crate::state::State;
@@ -105,7 +104,8 @@ async fn detail(
         Problem::new(StatusCode::NOT_FOUND, format!("nothing is kept of what request `{id}` said: {about}"))
     };
     let known = RequestId::parse(&id).ok_or_else(missing)?;
-    let detail = state.bodies.get(known).map_err(|error| unavailable(&error))?.ok_or_else(missing)?;
+    let detail =
+        state.bodies.get(known).map_err(|error| Problem::unavailable(&error))?.ok_or_else(missing)?;
     Ok(Json(RequestDetail::of(detail)))
 }
 

@@ -103,7 +103,7 @@ impl Suspense {
 #[utoipa::path(get, path = "/ledger/suspense", tag = "ledger",
     responses((status = 200, body = List<Suspense>), (status = 503, body = Problem)))]
 async fn suspense(_actor: Actor, Shared(state): Shared<Arc<State>>) -> Result<Json<List<Suspense>>, Problem> {
-    let open = state.governor.ledger().suspense().map_err(|error| unavailable(&error))?;
+    let open = state.governor.ledger().suspense().map_err(|error| Problem::unavailable(&error))?;
     Ok(Json(List { items: open.iter().map(Suspense::of).collect(), next_cursor: None }))
 }
 
@@ -136,7 +136,7 @@ async fn settle(
     Json(input): Json<SettleInput>,
 ) -> Result<Json<Done>, Problem> {
     let id = reservation(&id)?;
-    let open = state.governor.ledger().open_reservation(id).map_err(|error| unavailable(&error))?;
+    let open = state.governor.ledger().open_reservation(id).map_err(|error| Problem::unavailable(&error))?;
     let open =
         open.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("no open reservation `{id}`")))?;
     let money = |field: &str, text: &str| Usd::parse(text).map_err(|error| Problem::field(field, error));
@@ -176,7 +176,7 @@ async fn adjust(
     let found = ledger
         .wake(budget.id, &per, now)
         .and_then(|()| ledger.standing_at(budget.id, &per, now))
-        .map_err(|error| unavailable(&error))?;
+        .map_err(|error| Problem::unavailable(&error))?;
     let settled = found.as_ref().map_or(0, |standing| standing.settled);
     let window: Option<WindowId> = found.and_then(|standing| standing.window);
     let window = window.ok_or_else(|| {
@@ -223,7 +223,7 @@ fn shown(open: &OpenReservation) -> Value {
 }
 
 fn standing(state: &State, id: ReservationId) -> Result<Value, Problem> {
-    let open = state.governor.ledger().open_reservation(id).map_err(|error| unavailable(&error))?;
+    let open = state.governor.ledger().open_reservation(id).map_err(|error| Problem::unavailable(&error))?;
     Ok(open.as_ref().map_or(Value::Null, shown))
 }
 
@@ -245,17 +245,13 @@ fn audit(actor: &Actor, reason: &str) -> Result<Audit, Problem> {
     Ok(Audit { actor: actor.name.as_str().into(), reason: reason.into() })
 }
 
-fn unavailable(error: &dyn std::fmt::Display) -> Problem {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
-}
-
 /// Answers once it is durable.
 async fn done(
     state: &State,
     applied: Result<Applied, bursar_store::ledger::LedgerDown>,
     result: &'static str,
 ) -> Result<Json<Done>, Problem> {
-    let applied = applied.map_err(|error| unavailable(&error))?;
+    let applied = applied.map_err(|error| Problem::unavailable(&error))?;
     match applied.outcome {
         Outcome::Forgiven | Outcome::Adjusted(_) | Outcome::Settled(_) | Outcome::Duplicate(_) => {}
         Outcome::Unknown => return Err(Problem::new(StatusCode::NOT_FOUND, "no such open reservation")),
@@ -269,6 +265,6 @@ async fn done(
         }
         other => return Err(Problem::new(StatusCode::CONFLICT, format!("the ledger answered {other:?}"))),
     }
-    state.governor.ledger().durable(applied.seq).await.map_err(|error| unavailable(&error))?;
+    state.governor.ledger().durable(applied.seq).await.map_err(|error| Problem::unavailable(&error))?;
     Ok(Json(Done { result }))
 }

@@ -152,7 +152,8 @@ async fn book(state: &State, changes: Vec<Repriced>, audit: &Audit) -> Result<()
                 parts,
                 audit: audit.clone(),
             };
-            let applied = state.governor.ledger().adjust(now, adjust).map_err(|error| unavailable(&error))?;
+            let applied =
+                state.governor.ledger().adjust(now, adjust).map_err(|error| Problem::unavailable(&error))?;
             match applied.outcome {
                 Outcome::Adjusted(_) | Outcome::Duplicate(_) => last = Some(applied.seq),
                 other => {
@@ -167,9 +168,9 @@ async fn book(state: &State, changes: Vec<Repriced>, audit: &Audit) -> Result<()
         records.push(changed.record);
     }
     if let Some(seq) = last {
-        state.governor.ledger().durable(seq).await.map_err(|error| unavailable(&error))?;
+        state.governor.ledger().durable(seq).await.map_err(|error| Problem::unavailable(&error))?;
     }
-    state.records.put(&records).map_err(|error| unavailable(&error))?;
+    state.records.put(&records).map_err(|error| Problem::unavailable(&error))?;
     let totals: Vec<KeyUse> = totals.into_values().collect();
     state.settings.correct_totals(&totals)?;
     Ok(())
@@ -186,7 +187,7 @@ fn parts(state: &State, changed: &mut Repriced) -> Result<Vec<(WindowId, i64)>, 
         .governor
         .ledger()
         .windows_at(state.now(), &record.attributes, record.created_at)
-        .map_err(|error| unavailable(&error))?;
+        .map_err(|error| Problem::unavailable(&error))?;
     let mut parts = Vec::new();
     for used in &mut record.windows {
         let same = touched
@@ -254,8 +255,4 @@ fn count(totals: &mut BTreeMap<KeyId, KeyUse>, changed: &Repriced) {
     let Some(sum) = key_use::of(totals, &changed.record) else { return };
     sum.list_cost = sum.list_cost.saturating_add(changed.list);
     sum.effective_cost = sum.effective_cost.saturating_add(changed.effective);
-}
-
-fn unavailable(error: &dyn std::fmt::Display) -> Problem {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
 }

@@ -387,11 +387,8 @@ async fn show(
 ) -> Result<Json<RequestView>, Problem> {
     let missing = || Problem::new(StatusCode::NOT_FOUND, format!("no request `{id}`"));
     let known = RequestId::parse(&id).ok_or_else(missing)?;
-    let mut record = state.records.get(known).map_err(|error| unavailable(&error))?.ok_or_else(missing)?;
+    let mut record =
+        state.records.get(known).map_err(|error| Problem::unavailable(&error))?.ok_or_else(missing)?;
     actor.reach.hide(&mut record);
     Ok(Json(RequestView::of(&state, &record)))
-}
-
-pub(super) fn unavailable(error: &dyn std::fmt::Display) -> Problem {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
 }

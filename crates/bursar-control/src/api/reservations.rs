@@ -309,5 +309,5 @@ async fn durable(state: &State, seq: Seq) -> Result<(), Refused> {
 
 fn put(state: &State, record: &Record) -> Result<(), Refused> {
     let put = state.records.put(std::slice::from_ref(record));
-    put.map(drop).map_err(|error| Refused::Problem(super::requests::unavailable(&error)))
+    put.map(drop).map_err(|error| Refused::Problem(Problem::unavailable(&error)))
 }

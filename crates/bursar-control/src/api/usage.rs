@@ -234,7 +234,7 @@ fn check_names(fields: &Map<String, Value>) -> Result<(), Mistake> {
 
 /// The record of a call, where there is one.
 pub(super) fn known(state: &State, id: RequestId) -> Result<Option<Record>, Refused> {
-    state.records.get(id).map_err(|error| Refused::Problem(super::requests::unavailable(&error)))
+    state.records.get(id).map_err(|error| Refused::Problem(Problem::unavailable(&error)))
 }
 
 /// Tells what was booked; progress is put on record at once, for no journal entry carries it.
@@ -245,7 +245,7 @@ pub(super) fn answer(state: &State, report: &Report, booked: &Booked) -> Result<
         Booked::Suspense => ("suspense", Charge::ZERO),
         Booked::Progress(record) => {
             let put = state.records.put(std::slice::from_ref(&**record));
-            put.map_err(|error| Refused::Problem(super::requests::unavailable(&error)))?;
+            put.map_err(|error| Refused::Problem(Problem::unavailable(&error)))?;
             ("progress", Charge::ZERO)
         }
     };
