@@ -270,7 +270,7 @@ async fn windows(
         .governor
         .ledger()
         .standings_after(budget.id, state.now(), after, most)
-        .map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
+        .map_err(|error| Problem::unavailable(&error))?;
     let last = standings.last().filter(|_| standings.len() >= most).and_then(|standing| standing.window);
     let view = |standing| WindowView::stored(&state.settings, &budget, standing);
     let items = standings.iter().map(view).collect::<Result<_, _>>()?;
@@ -331,9 +331,8 @@ fn not_a_balance(state: &State, row: &BudgetRow) -> Result<(), Problem> {
 fn standing(state: &State, row: &BudgetRow) -> Result<Vec<WindowView>, Problem> {
     let budget = assemble::budget(row).map_err(ControlError::from)?;
     let ledger = state.governor.ledger();
-    let mut standings = ledger
-        .standing(budget.id, state.now())
-        .map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
+    let mut standings =
+        ledger.standing(budget.id, state.now()).map_err(|error| Problem::unavailable(&error))?;
     standings.sort_by_key(|standing| std::cmp::Reverse(standing.settled + standing.suspense + standing.held));
     let most = usize::try_from(bursar_core::limits::PAGE_MAX).unwrap_or(usize::MAX);
     standings

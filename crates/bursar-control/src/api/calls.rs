@@ -296,7 +296,7 @@ impl Refused {
                 Self::Problem(Problem::new(StatusCode::NOT_FOUND, "no call of this id is known here"))
             }
             NotBooked::Down(detail) => {
-                let mut problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail);
+                let mut problem = Problem::unavailable(&detail);
                 problem.kind = Code::LedgerUnavailable.to_string();
                 Self::Problem(problem)
             }

@@ -7,7 +7,6 @@ use crate::problem::Problem;
 use crate::state::State;
 use axum::Json;
 use axum::extract::State as Shared;
-use axum::http::StatusCode;
 use bursar_core::{Attribute, Code, Value};
 use bursar_govern::outside::{Call, Mistake, Reservable};
 use bursar_ledger::Warning;
@@ -118,7 +117,7 @@ async fn check(
         .governor
         .ledger()
         .check(now, &attributes, &charge)
-        .map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
+        .map_err(|error| Problem::unavailable(&error))?;
     let blocking = decision
         .denial
         .as_ref()

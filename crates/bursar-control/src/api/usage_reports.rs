@@ -50,9 +50,7 @@ impl From<ReportError> for Problem {
                 kind: bursar_core::Code::BadInput.to_string(),
                 ..Self::new(StatusCode::BAD_REQUEST, text)
             },
-            ReportError::Records(_) | ReportError::Ledger(_) => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, text)
-            }
+            ReportError::Records(_) | ReportError::Ledger(_) => Self::unavailable(&text),
             ReportError::Settings(error) => error.into(),
         }
     }
