@@ -1,7 +1,8 @@
 //! Whether draining keeps up: the gateway at its own maximum, and how far its records are behind when it stops:
 //! `cargo bench -p bursar --bench drains`.
 //!
-//! Two kinds of turn, forth and back within one run: `alone`, and `asked`, while one client asks for reports all the time. The
+//! Three kinds of turn, forth and back within one run: `alone`, `asked`, while one client asks for reports all the time, and
+//! `without records`, by a gateway beside it that drains nothing, which says what draining costs those who wait. The
 //! lag is the time from the last answer until the reports count every request. `BURSAR_BIN` names the binary, `BENCH_ROUNDS`
 //! the rounds (default 2), `BENCH_MS` the time of one turn (default 60,000).
 
@@ -31,6 +32,26 @@ const REPORTS: [&str; 4] = [
 /// Longer than this nobody waits for records.
 const LAG_MAX: Duration = Duration::from_secs(120);
 
+/// What goes on in a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Alone,
+    Asked,
+    Unrecorded,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Alone, Self::Asked, Self::Unrecorded];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Alone => "alone",
+            Self::Asked => "asked",
+            Self::Unrecorded => "without records",
+        }
+    }
+}
+
 /// A turn, and what came behind it.
 struct Seen {
     turn: Turn,
@@ -47,16 +68,22 @@ fn main() {
     let (rounds, each) = (number("BENCH_ROUNDS", 2u64), Duration::from_millis(number("BENCH_MS", 60_000)));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let house = House::start().await;
+        let mut house = House::start().await;
+        house.unrecorded().await;
+        let house = house;
         println!("binary: {}; {CASE} connections/bytes, turns of {each:?}", house.binary.display());
-        let warm = take(&house, false, each / 20).await;
+        let warm = take(&house, Kind::Alone, each / 20).await;
         println!("warmed up: {} requests a second", warm.turn.per_second);
         for round in 0..rounds {
-            for asked in if round % 2 == 0 { [false, true] } else { [true, false] } {
-                let seen = take(&house, asked, each).await;
+            let mut kinds = Kind::ALL;
+            if round % 2 == 1 {
+                kinds.reverse();
+            }
+            for kind in kinds {
+                let seen = take(&house, kind, each).await;
                 println!(
                     "{}: {} req/s, p50 {} us, p99 {} us, CPU {} us each, lag at the end {:?}, {} reports meanwhile",
-                    if asked { "asked" } else { "alone" },
+                    kind.name(),
                     seen.turn.per_second,
                     seen.turn.p50_us,
                     seen.turn.p99_us,
@@ -70,9 +97,13 @@ fn main() {
 }
 
 /// One turn at the gateway's maximum, then the wait until its records are there.
-async fn take(house: &House, asked: bool, each: Duration) -> Seen {
+async fn take(house: &House, kind: Kind, each: Duration) -> Seen {
+    if kind == Kind::Unrecorded {
+        let turn = turn::take(house, Way::Unrecorded, CASE, each).await;
+        return Seen { turn, lag: Duration::ZERO, reports: 0 };
+    }
     let before = ended(house).await;
-    let (running, reports) = (AtomicBool::new(asked), AtomicU64::new(0));
+    let (running, reports) = (AtomicBool::new(kind == Kind::Asked), AtomicU64::new(0));
     let drive = async {
         let turn = turn::take(house, Way::Fast, CASE, each).await;
         running.store(false, Ordering::Relaxed);

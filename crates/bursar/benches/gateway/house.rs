@@ -15,6 +15,8 @@ pub(crate) enum Way {
     Nginx,
     Fast,
     Sync,
+    /// `fast`, and nothing is drained into records.
+    Unrecorded,
 }
 
 impl fmt::Display for Way {
@@ -24,6 +26,7 @@ impl fmt::Display for Way {
             Self::Nginx => "nginx",
             Self::Fast => "bursar fast",
             Self::Sync => "bursar sync",
+            Self::Unrecorded => "bursar fast, no records",
         })
     }
 }
@@ -61,6 +64,10 @@ impl House {
         house.bursar(Way::Fast, provider).await;
         house.bursar(Way::Sync, provider).await;
         house
+    }
+    /// Adds one that keeps no records.
+    pub(crate) async fn unrecorded(&mut self) {
+        self.bursar(Way::Unrecorded, self.target(Way::Direct).addr).await;
     }
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
@@ -127,11 +134,12 @@ impl House {
     async fn bursar(&mut self, way: Way, provider: SocketAddr) {
         let durability = if way == Way::Sync { "sync" } else { "fast" };
         let addr = free();
-        let dir = self.folder.path().join(durability);
+        let (name, records) = if way == Way::Unrecorded { ("unrecorded", false) } else { (durability, true) };
+        let dir = self.folder.path().join(name);
         std::fs::create_dir(&dir).unwrap();
         let config = dir.join("bursar.toml");
         let text = format!(
-            "[server]\nlisten = \"{addr}\"\ndata_dir = \"{dir}/data\"\n[ledger]\ndurability = \"{durability}\"\n\
+            "[server]\nlisten = \"{addr}\"\ndata_dir = \"{dir}/data\"\n[ledger]\ndurability = \"{durability}\"\n[records]\nenabled = {records}\n\
              [providers.fake]\nfamily = \"openai\"\nbase_url = \"http://{provider}/v1\"\ncredential = {{ env = \"BENCH_KEY\" }}\nprices = \"fake\"\n\
              [models.\"mock-out-57-in-900\"]\ndeployments = [{{ provider = \"fake\", price = {{ input = \"1\", output = \"2\", context = 2000000, max_output = 4096 }} }}]\n\
              [projects.bench]\n\
