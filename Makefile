@@ -31,7 +31,8 @@ bench: ## benchmarks, optimised as released
 	$(CARGO) build --profile dist -p bursar
 	BURSAR_BIN=$(CURDIR)/target/dist/bursar $(CARGO) bench --workspace
 
-soak: ## the long tests: crashes by the thousand, long simulations
+soak: ## the long tests: crashes by the thousand, long simulations, every order of the ledger's threads
+	$(CARGO) test -p bursar-store --features shuttle --test shuttle
 	.ci/test --ignored
 
 test-api: build ## what the OpenAPI document allows and what it does not, asked of the real binary
