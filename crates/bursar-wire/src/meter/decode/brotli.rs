@@ -53,8 +53,9 @@ impl Brotli {
             );
             take(self.out.get(..written).unwrap_or_default())?;
             match result {
-                BrotliResult::NeedsMoreInput => return Ok(()),
-                BrotliResult::NeedsMoreOutput => {}
+                // With a full buffer there may be more behind it, also where the input has run out.
+                BrotliResult::NeedsMoreInput if written < OUT_BYTES => return Ok(()),
+                BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => {}
                 BrotliResult::ResultSuccess => self.ended = true,
                 BrotliResult::ResultFailure => return Err(ErrorKind::InvalidData.into()),
             }

@@ -43,6 +43,18 @@ fn brotli_and_zstandard_are_read_like_the_plain_body_in_any_pieces() {
     }
 }
 
+/// Found by fuzzing: a body that breaks off, of which more was decoded than fits the buffer at once.
+#[test]
+fn what_was_decoded_of_a_cut_body_comes_out_whole() {
+    let cut = include_bytes!("tests/cut.br");
+    let length = |size: usize| {
+        let (mut decoder, mut out) = (Decoder::of("br"), 0);
+        cut.chunks(size).for_each(|piece| decoder.feed(piece, |part| out += part.len()).unwrap());
+        out
+    };
+    assert_eq!([cut.len(), 60, 1].map(length), [62_192; 3]);
+}
+
 #[test]
 fn a_brotli_stream_is_metered_as_its_events_come() {
     let mut meter = Meter::new(OpenAiChat, "", BodyKind::Sse).with_encoding("br");
