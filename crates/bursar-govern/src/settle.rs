@@ -102,11 +102,12 @@ fn bill(
     let row = &attempt.deployment.price.row;
     let broken = broken && !attempt.deployment.declared;
     let conditions = conditions(reading, attempt, attempt.story.api_format, sent_at, failed);
-    let stated = reading.billed() == Billed::Stated && !broken;
-    // An answer in which nothing was recognised costs nothing where it is an error. Where it is none, it was not understood.
-    let blank = reading.billed() == Billed::Nothing && !broken && !attempt.deployment.declared;
-    let nothing = reading.billed() == Billed::Nothing && !broken && (failed || !blank);
-    let (usage, basis) = if stated || nothing {
+    let said = reading.billed();
+    let stated = said == Billed::Stated && !broken;
+    // An answer in which nothing was recognised costs nothing where it is an error, or its price was declared. Where it is
+    // neither, it was not understood.
+    let blank = said == Billed::Nothing && !broken;
+    let (usage, basis) = if stated || blank && (failed || attempt.deployment.declared) {
         (reading.usage, None)
     } else {
         // Of an answer that broke off before its first byte nothing is malformed: complete it is not.
@@ -129,7 +130,7 @@ fn bill(
         cost.list = list;
     }
     let mut charge = charge(&cost, &usage, attempt);
-    let estimated = !(stated || nothing);
+    let estimated = basis.is_some();
     if estimated {
         // An estimate never exceeds the most that the request can cost, which may be more than it holds.
         charge.list = charge.list.min(attempt.most.list);

@@ -3,7 +3,7 @@
 use super::watch::Subject;
 use bursar_core::Usd;
 use bursar_core::text::money;
-use bursar_store::records::Record;
+use bursar_store::records::{Record, WouldMove};
 use bursar_store::settings::ThrottleMoves;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -72,23 +72,21 @@ impl Moved {
 
 /// What a batch of records adds, throttle by throttle and place by place.
 #[derive(Default)]
-pub(crate) struct MovesOfBatch(BTreeMap<[Option<String>; 4], (u64, Usd)>);
+pub(crate) struct MovesOfBatch(BTreeMap<WouldMove, (u64, Usd)>);
 
 impl MovesOfBatch {
     /// Looks at a record that is settled.
     pub(crate) fn count(&mut self, record: &Record) {
         let Some(would) = &record.would_move else { return };
-        let key =
-            [Some(would.provider.clone()), would.project.clone(), would.model.clone(), would.to.clone()];
-        let sum = self.0.entry(key).or_default();
+        let sum = self.0.entry(would.clone()).or_default();
         sum.0 += 1;
         sum.1 = sum.1.saturating_add(record.charge.list);
     }
     /// As the settings take them.
     pub(crate) fn into_rows(self) -> Vec<ThrottleMoves> {
         let rows = self.0.into_iter();
-        rows.map(|([provider, project, model, to], (requests, list_cost))| {
-            let provider = provider.unwrap_or_default();
+        rows.map(|(would, (requests, list_cost))| {
+            let WouldMove { provider, project, model, to } = would;
             ThrottleMoves { provider, project, model, to, requests, list_cost }
         })
         .collect()

@@ -1,7 +1,7 @@
 //! What a dry run of the throttle would have done with a request.
 
 /// A request that went where a throttle in a dry run would have kept it from going.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct WouldMove {
     /// The provider of the throttle, which served the request.
     pub provider: String,
