@@ -4,42 +4,65 @@ use crate::house::{asking, nanos, priced, reqwest_lite};
 use crate::process::Process;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
-/// Clients that ask until the server is gone; gives how many answers came.
-pub(crate) async fn load(
-    process: &Process,
-    key: &str,
-    round: u32,
-    run_for: Duration,
-) -> Vec<tokio::task::JoinHandle<()>> {
-    let answered = Arc::new(AtomicU32::new(0));
-    let mut clients = Vec::new();
-    for client in 0..12u32 {
-        let url = format!("{}/v1/chat/completions", process.base);
-        let headers = vec![
-            ("authorization", format!("Bearer {key}")),
-            ("content-type", "application/json".to_owned()),
-            ("x-bursar-run", format!("run-{}", round / 5)),
-        ];
-        let answered = Arc::clone(&answered);
-        clients.push(tokio::spawn(async move {
-            let http = reqwest_lite::Client::new();
-            loop {
-                let words =
-                    format!("out={} in=10 latency_ms={} chunk_ms=2 chunk_tokens=4", 20 + client, client * 3);
-                let body = asking(&words, client % 2 == 0).to_string().into_bytes();
-                let Ok(answer) = http.send("POST", &url, &headers, body).await else { return };
-                answered.fetch_add(1, Ordering::Relaxed);
-                if answer.status != 200 {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
+/// Clients that ask until the server is gone.
+pub(crate) struct Load {
+    over: Arc<AtomicBool>,
+    clients: Vec<JoinHandle<()>>,
+}
+
+impl Load {
+    /// Twelve of them, some streaming, for as long as `run_for` before this returns and on.
+    pub(crate) async fn on(process: &Process, key: &str, round: u32, run_for: Duration) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let ask = |client: u32| {
+            let url = format!("{}/v1/chat/completions", process.base);
+            let headers = vec![
+                ("authorization", format!("Bearer {key}")),
+                ("content-type", "application/json".to_owned()),
+                ("x-bursar-run", format!("run-{}", round / 5)),
+            ];
+            let over = Arc::clone(&over);
+            tokio::spawn(async move {
+                let http = reqwest_lite::Client::new();
+                while !over.load(Ordering::Relaxed) {
+                    let words = format!(
+                        "out={} in=10 latency_ms={} chunk_ms=2 chunk_tokens=4",
+                        20 + client,
+                        client * 3
+                    );
+                    let body = asking(&words, client % 2 == 0).to_string().into_bytes();
+                    let Ok(answer) = http.send("POST", &url, &headers, body).await else { return };
+                    if answer.status != 200 {
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
                 }
-            }
-        }));
+            })
+        };
+        let clients = (0..12).map(ask).collect();
+        tokio::time::sleep(run_for).await;
+        Self { over, clients }
     }
-    tokio::time::sleep(run_for).await;
-    clients
+
+    /// Once the server is killed: waits until clients and provider have seen it. The port may be another server's by now,
+    /// which would answer the clients for as long as they ask.
+    pub(crate) async fn ended(self, mock: &bursar_mock::Mock) {
+        self.over.store(true, Ordering::Relaxed);
+        let patience = Duration::from_secs(60);
+        for client in self.clients {
+            timeout(patience, client).await.expect("a client waits for a server that is gone").unwrap();
+        }
+        timeout(patience, mock.idle()).await.expect("the provider answers a server that is gone");
+    }
+
+    /// Leaves the server alone, whatever it was about to answer.
+    pub(crate) fn abandon(self) {
+        self.clients.iter().for_each(JoinHandle::abort);
+    }
 }
 
 /// Rules: S1-17, S3-17.
@@ -62,13 +85,10 @@ async fn kill_again_and_again(kills: u32) {
     let key = made["key"].as_str().unwrap().to_owned();
     let mut in_suspense = 0;
     for round in 0..kills {
-        let clients =
-            load(&process, &key, round, Duration::from_millis(60 + u64::from(round * 37 % 250))).await;
+        let load =
+            Load::on(&process, &key, round, Duration::from_millis(60 + u64::from(round * 37 % 250))).await;
         process.kill();
-        for client in clients {
-            client.await.unwrap();
-        }
-        mock.idle().await;
+        load.ended(&mock).await;
         process.durability(if round % 2 == 0 { "sync" } else { "fast" });
         process.start().await;
         let bill = mock.total().nanos();
@@ -106,9 +126,7 @@ async fn a_damaged_journal_is_refused_named_and_repaired_on_demand() {
     process.start().await;
     let made = process.admin("POST", "/keys", &json!({"project": "alpha"})).await;
     let key = made["key"].as_str().unwrap().to_owned();
-    for client in load(&process, &key, 0, Duration::from_millis(500)).await {
-        client.abort();
-    }
+    Load::on(&process, &key, 0, Duration::from_millis(500)).await.abandon();
     process.kill();
     assert_eq!(verify(&process, &[]).0, Some(0));
 

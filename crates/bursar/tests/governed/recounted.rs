@@ -2,7 +2,7 @@
 //! ledger charged.
 
 use crate::house::{nanos, priced};
-use crate::kill::load;
+use crate::kill::Load;
 use crate::process::Process;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -27,13 +27,10 @@ async fn recount_after(kills: u32) {
     let made = process.admin("POST", "/keys", &json!({"project": "alpha"})).await;
     let key = made["key"].as_str().unwrap().to_owned();
     for round in 0..kills {
-        let clients =
-            load(&process, &key, round, Duration::from_millis(150 + u64::from(round * 37 % 250))).await;
+        let load =
+            Load::on(&process, &key, round, Duration::from_millis(150 + u64::from(round * 37 % 250))).await;
         process.kill();
-        for client in clients {
-            client.await.unwrap();
-        }
-        mock.idle().await;
+        load.ended(&mock).await;
         process.start().await;
     }
     let charged = charged(&process).await;
