@@ -1,7 +1,9 @@
-//! Aligned tables and fields for people. Numbers stand right, names left; no colour, no lines.
+//! Aligned tables and fields for people. Numbers stand right, names left; no colour, no lines. A character takes as many
+//! columns as a terminal gives it.
 
 use bursar_core::{Usd, text};
 use serde_json::Value;
+use unicode_width::UnicodeWidthStr as _;
 
 /// How a column stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,19 +45,18 @@ impl Table {
     pub fn render(&self) -> String {
         let titles: Vec<String> = self.head.iter().map(|(title, _)| (*title).to_owned()).collect();
         let lines = || std::iter::once(&titles).chain(&self.rows);
-        let width = |at: usize| {
-            lines().filter_map(|line| line.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0)
-        };
+        let width =
+            |at: usize| lines().filter_map(|line| line.get(at)).map(|cell| cell.width()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..self.head.len()).map(width).collect();
         let mut out = String::new();
         for line in lines() {
             let mut text = String::new();
             for ((cell, width), (_, align)) in line.iter().zip(&widths).zip(&self.head) {
-                let cell = match align {
-                    Align::Left => format!("{cell:<width$}  "),
-                    Align::Right => format!("{cell:>width$}  "),
-                };
-                text.push_str(&cell);
+                let room = " ".repeat(width.saturating_sub(cell.width()));
+                text.push_str(&match align {
+                    Align::Left => format!("{cell}{room}  "),
+                    Align::Right => format!("{room}{cell}  "),
+                });
             }
             out.push_str(text.trim_end());
             out.push('\n');
@@ -68,8 +69,9 @@ impl Table {
 #[must_use]
 pub fn fields(pairs: &[(&str, String)]) -> String {
     let shown = || pairs.iter().filter(|(_, value)| !value.is_empty());
-    let width = shown().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    shown().map(|(name, value)| format!("{name:<width$}  {value}\n")).collect()
+    let width = shown().map(|(name, _)| name.width()).max().unwrap_or(0);
+    let room = |name: &str| " ".repeat(width.saturating_sub(name.width()));
+    shown().map(|(name, value)| format!("{name}{}  {value}\n", room(name))).collect()
 }
 
 /// A value of an answer as a cell: texts plain, lists joined, nothing for null.
@@ -125,5 +127,25 @@ pub fn time(row: &Value, name: &str) -> String {
             format!("{date} {clock}Z")
         }
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(name: &str, spent: &str) -> [String; 2] {
+        [name.to_owned(), spent.to_owned()]
+    }
+
+    #[test]
+    fn names_of_wide_characters_take_the_room_that_a_terminal_gives_them() {
+        let mut table = Table::new(&["user", ">spent"]);
+        table.row(shown("王小明", "$1.00"));
+        table.row(shown("e\u{301}lan", "$12.00"));
+        table.row(shown("carol", "$3.00"));
+        let expected = "user     spent\n王小明   $1.00\ne\u{301}lan    $12.00\ncarol    $3.00\n";
+        assert_eq!(table.render(), expected);
+        assert_eq!(fields(&[("専案", "甲".to_owned()), ("user", "乙".to_owned())]), "専案  甲\nuser  乙\n");
     }
 }

@@ -4,6 +4,7 @@ use super::mistake::{Mistake, Mistakes, Severity};
 use super::tree::{Place, sounds_secret};
 use std::fmt::{self, Write as _};
 use std::ops::Range;
+use unicode_width::UnicodeWidthChar as _;
 
 /// Mistakes shown of one file: more than a screenful per round of corrections helps nobody.
 const SHOWN_MAX: usize = 50;
@@ -159,6 +160,8 @@ impl<'a> Source<'a> {
         let (_, start) = self.line_of(span.start);
         let line = self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
         let hide_from = if is_syntax && sounds_secret(line) { line.find('=') } else { None };
+        // A place between two characters is marked at the one behind it.
+        let marked = span.start..span.end.max(span.start + 1);
         let (mut shown, mut mark) = (String::new(), String::new());
         let mut masking = false;
         for (offset, character) in line.char_indices() {
@@ -168,7 +171,7 @@ impl<'a> Source<'a> {
                 break;
             }
             let masked = self.masked.iter().any(|range| range.contains(&at));
-            let here = if at >= span.start && at < span.end { '^' } else { ' ' };
+            let here = if marked.contains(&at) { '^' } else { ' ' };
             if masked && masking {
                 continue;
             }
@@ -178,7 +181,8 @@ impl<'a> Source<'a> {
                 mark.extend(std::iter::repeat_n(here, 3));
             } else {
                 shown.push(if character == '\t' { ' ' } else { character });
-                mark.push(here);
+                // Wide characters take two columns of a terminal, those that combine with another none.
+                mark.extend(std::iter::repeat_n(here, character.width().unwrap_or(1)));
             }
         }
         if !mark.contains('^') {

@@ -7,6 +7,8 @@ fn syntax_and_sections() {
     insta::assert_snapshot!(page(&[
         ("not TOML", "[server\nlisten = 1"),
         ("two syntax mistakes at once", "[server]\nlisten = \nadmin_listen = 'a\n"),
+        ("a mistake behind wide characters", "[[budgets]]\nname = \"專案預算\" limt = 1"),
+        ("wide characters are the mistake", "[[budgets]]\nname = \"alpha\"\nlimit = \"十 USD\""),
         ("the same field twice", "[server]\nlisten = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\""),
         ("unknown section", "[provider.openai]\ncredential = \"client\""),
         ("unknown section that resembles none", "[xyzzy]\na = 1"),
