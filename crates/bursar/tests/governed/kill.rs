@@ -35,7 +35,7 @@ impl Load {
                         20 + client,
                         client * 3
                     );
-                    let body = asking(&words, client % 2 == 0).to_string().into_bytes();
+                    let body = asking(&words, client.is_multiple_of(2)).to_string().into_bytes();
                     let Ok(answer) = http.send("POST", &url, &headers, body).await else { return };
                     if answer.status != 200 {
                         tokio::time::sleep(Duration::from_millis(20)).await;
