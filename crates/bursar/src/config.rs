@@ -56,7 +56,7 @@ pub use server::{Ledger, Server, default_listen};
 pub use surroundings::{Environment, SecretRef, Surroundings};
 pub use throttle::Throttle;
 pub use value::{Limit, Period, Suspense, Threshold, duration_s};
-pub use watching::{Log, Telemetry, Watching};
+pub use watching::{Log, LogFilter, Telemetry, Watching};
 pub use words::{
     AlertType, Billing, Durability, Fit, Hold, KeyKind, Language, LogFormat, MailSecurity, Missing, Mode,
     OnExpiry, Projection, RecordLevel, RefusalStatus, UnknownModelPolicy, Weekday,

@@ -1,6 +1,6 @@
 //! `bursar serve`: runs the server.
 
-use crate::config::{Checked, Config, Environment, Surroundings};
+use crate::config::{Checked, Config, Environment, LogFilter, Surroundings};
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::serve::log::{self, Log};
@@ -8,7 +8,6 @@ use crate::serve::{self, Running};
 use bursar_core::Family;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use tracing_subscriber::EnvFilter;
 
 /// Arguments of `bursar serve`.
 #[derive(Debug, clap::Args)]
@@ -20,12 +19,13 @@ pub(crate) struct Args {
 
 /// Runs the server until it is told to stop.
 pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure> {
-    let asked = args.log.as_deref().map(EnvFilter::try_new).transpose();
-    let asked = asked.map_err(|error| Failure::usage(format!("--log: {error}")))?;
+    let asked = args.log.as_deref().map(LogFilter::parse).transpose();
+    let asked =
+        asked.map_err(|what| Failure::usage(format!("--log is no filter: {what}; {}", LogFilter::HELP)))?;
     let has_file = context.config_file().is_some();
     let config = if has_file { context.checked_config()? } else { from_environment(context)? };
     let said = &config.watching.log;
-    let filter = asked.unwrap_or_else(|| EnvFilter::new(&said.level));
+    let filter = asked.as_ref().unwrap_or(&said.level);
     let log = Log::start(std::io::stderr())?;
     log::install(&log, said.format, filter, context.console.colour);
     let done = serve(context, &config, has_file, &log);

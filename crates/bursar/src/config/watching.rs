@@ -1,8 +1,10 @@
 //! `[log]` and `[telemetry]`: what a running server tells about itself, and whom.
 
+mod filter;
 mod log;
 mod telemetry;
 
+pub use filter::LogFilter;
 pub use log::Log;
 pub use telemetry::Telemetry;
 

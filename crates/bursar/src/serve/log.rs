@@ -1,15 +1,16 @@
 //! The log on its way to standard error: lines go through a bounded queue to a thread of their own, so that no request ever
 //! waits for whoever reads them. What does not fit is counted and given up.
 
-use crate::config::LogFormat;
+use crate::config::{LogFilter, LogFormat};
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Lines that may wait: at under a kilobyte each some 8 MB, and several seconds of every request of a busy machine.
 const LINES_MAX: usize = 8_192;
@@ -87,15 +88,15 @@ impl Log {
 }
 
 /// Makes this log the process's.
-pub fn install(log: &Log, format: LogFormat, filter: EnvFilter, colour: bool) {
-    let lines = log.lines();
+pub fn install(log: &Log, format: LogFormat, filter: &LogFilter, colour: bool) {
+    let kept = tracing_subscriber::registry().with(filter.targets());
     // A line that cannot be written is no reason to stop: where the log's disk is full, telling about it would panic.
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false).with_writer(lines);
+    let lines = tracing_subscriber::fmt::layer().log_internal_errors(false).with_writer(log.lines());
     match format {
-        LogFormat::Text => builder.with_ansi(colour).init(),
+        LogFormat::Text => kept.with(lines.with_ansi(colour)).init(),
         LogFormat::Json => {
-            builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
+            let json = lines.json().flatten_event(true).with_current_span(false).with_span_list(false);
+            kept.with(json).init();
         }
     }
 }

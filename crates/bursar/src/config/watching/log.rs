@@ -3,7 +3,7 @@
 use super::super::field::{Field, Takes};
 use super::super::section::{Reading, Section};
 use super::super::words::LogFormat;
-use tracing_subscriber::EnvFilter;
+use super::filter::LogFilter;
 
 /// The fields of `[log]`.
 pub(in super::super) const FIELDS: &[Field] = &[
@@ -26,23 +26,21 @@ pub(in super::super) const FIELDS: &[Field] = &[
 pub struct Log {
     /// How lines are written.
     pub format: LogFormat,
-    /// A filter that can be used.
-    pub level: String,
+    /// What is logged.
+    pub level: LogFilter,
 }
 
 pub(in super::super) fn read(section: Option<&Section<'_>>, reading: &mut Reading<'_>) -> Log {
     let format = section.and_then(|section| section.word("format", reading, LogFormat::parse));
     let level = section.and_then(|section| {
         let spot = section.text("level", reading)?;
-        match EnvFilter::try_new(spot.text) {
-            Ok(_) => Some(spot.text.to_owned()),
-            Err(error) => {
-                let field = section.field("level");
-                let help = "write a level such as `info`, or a filter such as `info,bursar_gateway=debug`";
-                reading.wrong(spot.place, &field, format!("`{field}` is no filter: {error}"), help);
-                None
-            }
-        }
+        let filter = LogFilter::parse(spot.text);
+        let field = section.field("level");
+        filter
+            .map_err(|what| {
+                reading.wrong(spot.place, &field, format!("`{field}` is no filter: {what}"), LogFilter::HELP);
+            })
+            .ok()
     });
-    Log { format: format.unwrap_or(LogFormat::Text), level: level.unwrap_or_else(|| "info".to_owned()) }
+    Log { format: format.unwrap_or(LogFormat::Text), level: level.unwrap_or_default() }
 }
