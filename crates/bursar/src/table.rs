@@ -52,7 +52,7 @@ impl Table {
         for line in lines() {
             let mut text = String::new();
             for ((cell, width), (_, align)) in line.iter().zip(&widths).zip(&self.head) {
-                let room = " ".repeat(width.saturating_sub(cell.width()));
+                let room = room(cell, *width);
                 text.push_str(&match align {
                     Align::Left => format!("{cell}{room}  "),
                     Align::Right => format!("{room}{cell}  "),
@@ -70,8 +70,12 @@ impl Table {
 pub fn fields(pairs: &[(&str, String)]) -> String {
     let shown = || pairs.iter().filter(|(_, value)| !value.is_empty());
     let width = shown().map(|(name, _)| name.width()).max().unwrap_or(0);
-    let room = |name: &str| " ".repeat(width.saturating_sub(name.width()));
-    shown().map(|(name, value)| format!("{name}{}  {value}\n", room(name))).collect()
+    shown().map(|(name, value)| format!("{name}{}  {value}\n", room(name, width))).collect()
+}
+
+/// The spaces that a text leaves of a column.
+fn room(text: &str, width: usize) -> String {
+    " ".repeat(width.saturating_sub(text.width()))
 }
 
 /// A value of an answer as a cell: texts plain, lists joined, nothing for null.

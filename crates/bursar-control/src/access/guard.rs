@@ -96,10 +96,7 @@ fn is_within(state: &State, rule: &Rule, reach: &Reach, name: &str) -> Result<bo
             .is_some_and(|(key, _)| reach.holds(Some(&key.project), key.user.as_deref())),
         About::Request => {
             let Some(id) = RequestId::parse(name) else { return Ok(false) };
-            let record = state.records.get(id);
-            let record =
-                record.map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
-            record.is_some_and(|record| reach.holds_request(&record.attributes))
+            state.records.get(id)?.is_some_and(|record| reach.holds_request(&record.attributes))
         }
         About::Budget => {
             let row = state.settings.budget(name).ok();

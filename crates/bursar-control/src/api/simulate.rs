@@ -184,9 +184,7 @@ fn run(
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
-    });
-    let complete =
-        complete.map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
+    })?;
     let (requests, refused, denied_before) =
         (simulation.requests, simulation.refused, simulation.denied_before);
     let until = if complete { until } else { reached };

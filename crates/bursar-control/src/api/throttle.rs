@@ -370,10 +370,12 @@ fn unbudgeted(state: &State, covered: &[&str], now: Timestamp) -> Result<Vec<Unb
     let from = now.plus_seconds(-UNBUDGETED_DAYS * 86_400);
     // Whole hours: the open ends would be counted record by record.
     let hour = |at: Timestamp| Timestamp::from_micros(at.micros() - at.micros().rem_euclid(3_600_000_000));
-    let used = state
-        .records
-        .usage(hour(from), hour(now).plus_seconds(3_600), &[Dimension::Provider], &NameFilter::new())
-        .map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
+    let used = state.records.usage(
+        hour(from),
+        hour(now).plus_seconds(3_600),
+        &[Dimension::Provider],
+        &NameFilter::new(),
+    )?;
     let mut sums: BTreeMap<String, (Usd, Usd)> = BTreeMap::new();
     for row in used {
         let Some(provider) = row.names.first().filter(|name| !name.is_empty()) else { continue };
